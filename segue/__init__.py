@@ -1,0 +1,1 @@
+"""Segue: what users import to write workflows, and to run them. The standard library alone; see `segue[cli]`."""

@@ -1,0 +1,208 @@
+"""What passes through Temporal: the arguments and results of our workflows and activities, as plain data.
+
+These shapes are in every history, so a field is only ever added, with a default. Values are small: at most
+`MAX_INLINE_BYTES` of JSON for an output, `MAX_TASK_BYTES` for a step's whole input. Anything larger, and anything
+that is not JSON, is a *reference*: a JSON object whose key `REFERENCE` says what it stands for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+MAX_INLINE_BYTES = 16 * 1024
+MAX_TASK_BYTES = 1024 * 1024
+"""Temporal refuses 2 MiB, and the run then hangs; half of it leaves room for what surrounds the values."""
+
+REFERENCE = "$segue"
+"""The one key users' own objects may not have: `{"$segue": "json" | "bytes" | "file", "key": object key, "size": bytes,
+"sha256": hex digits, "name": file name, for a file}` stands for an object in the object store."""
+
+RunState = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+StepState = Literal[
+    "waiting",  # for its needs
+    "queued",  # for a worker
+    "running",
+    "retrying",  # for the next attempt
+    "succeeded",
+    "failed",
+    "upstream_failed",
+    "skipped",
+    "cancelled",
+]
+TERMINAL_RUN_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+TERMINAL_STEP_STATES: frozenset[str] = frozenset({"succeeded", "failed", "upstream_failed", "skipped", "cancelled"})
+
+RESOLVE_RUN = "segue.resolve_run"
+RECORD_RUN = "segue.record_run"
+"""Activity types of the control queue: `resolve_run(RunRequest) -> RunRequest`, `record_run(RunRecords) -> None`."""
+
+STATE_QUERY = "state"
+"""The query of `DagRun` that answers with `RunRecords`: every transition of the run so far."""
+
+FIRE_SIGNAL = "fire"
+"""The signal of `SegueTrigger`; its argument is an `Event`."""
+
+SEARCH_ATTRIBUTES = {"SegueWorkflow": "Keyword", "SegueVersion": "Int", "SegueTriggeredBy": "Keyword"}
+"""Temporal search attributes that every run carries: name to type."""
+
+
+@dataclass(slots=True)
+class Cause:
+    """Why a run exists: who or what asked for it."""
+
+    kind: Literal["manual", "schedule", "event"] = "manual"
+    id: str = ""
+    """The schedule's or the event's id; who asked, for a manual run."""
+
+
+@dataclass(slots=True)
+class RunRequest:
+    """The argument of `DagRun`.
+
+    A manual run carries its plan. A schedule's arguments are frozen when it is made, so a scheduled or event run
+    carries the name alone, and `resolve_run` fills in the rest: newest version, plan, checked params, vars.
+
+    Attributes:
+        version: The workflow's version number; None: the newest.
+        params: By name, checked and with defaults once `plan` is there; templates over `event` before.
+        vars: The service's variables as they were when the run was resolved.
+        bundle: sha256 of the code bundle (hex), or None.
+        event: The payload of the event that started the run.
+    """
+
+    workflow: str
+    version: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    cause: Cause = field(default_factory=Cause)
+    event: Any = None
+    vars: dict[str, Any] = field(default_factory=dict)
+    bundle: str | None = None
+    plan: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class StepTask:
+    """The argument of a step's activity (activity type: the step's kind).
+
+    Every template is already rendered, but for those of an http step that speak of `submit` or `response`: `scope`
+    then holds the values of the other names they use.
+
+    Attributes:
+        run: The run's id, which is the Temporal workflow id.
+        key: The step's id, or `train[3]` for an item of a map; also the Temporal activity id.
+        generation: How often this step was scheduled before in the same run (after a worker was lost).
+        item: The item of a map; None outside a map.
+        requirements: Path of the requirements file in the bundle.
+    """
+
+    run: str
+    workflow: str
+    version: int
+    step: str
+    key: str
+    generation: int
+    kind: str
+    action: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, dict[str, Any]] | None = None
+    scope: dict[str, Any] = field(default_factory=dict)
+    item: Any = None
+    bundle: str | None = None
+    requirements: str | None = None
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What a step's activity returns, and what the details of its failure hold (with `value` None).
+
+    Attributes:
+        value: The output as JSON; a reference when it is larger than `MAX_INLINE_BYTES`.
+        output: Reference to the whole output document in the object store; None for a failure.
+        folder: Prefix of this attempt's objects (logs, output, files) in the object store.
+        attempt: Number of the attempt that ended, from 1, counted over generations.
+        worker: Identity of the worker.
+        started_at: Start of the attempt, seconds since the epoch by the worker's clock.
+        ended_at: Its end, likewise.
+    """
+
+    value: Any = None
+    output: dict[str, Any] | None = None
+    folder: str = ""
+    attempt: int = 1
+    worker: str = ""
+    started_at: float = 0.0
+    ended_at: float = 0.0
+
+
+@dataclass(slots=True)
+class StepError:
+    """A failure as people read it.
+
+    Attributes:
+        type: The exception's class name, or one of ours: `ExitCode`, `Timeout`, `WorkerLost`, `HttpStatus`,
+            `OutputInvalid`, `InputInvalid`, `ExpressionError` ...
+        message: At most 4 KiB: head and tail.
+        detail: Facts as data: exit code, signal, HTTP status, `log_tail` (last lines).
+    """
+
+    type: str
+    message: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Transition:
+    """One change of state, of a step (`key` is its id or item key) or of the run (`key` is empty).
+
+    Attributes:
+        seq: 1, 2, 3 ... within the run; recording the same number twice changes nothing.
+        at: Workflow time, seconds since the epoch.
+        state: A `StepState` or `RunState`.
+        reason: One sentence: why this state.
+        detail: The reason as data: rule, states of the needs, expression and the values it saw.
+    """
+
+    seq: int
+    at: float
+    key: str
+    state: str
+    reason: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+    queue: str | None = None
+    result: StepResult | None = None
+    error: StepError | None = None
+    value: Any = None
+    """The run's output, on its last transition."""
+
+
+@dataclass(slots=True)
+class RunRecords:
+    """A batch of transitions: the argument of `record_run` and the answer to `STATE_QUERY`."""
+
+    run: str
+    workflow: str
+    version: int
+    transitions: list[Transition] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Event:
+    """The argument of `FIRE_SIGNAL`: the same `id` starts one run, however often it is sent."""
+
+    id: str
+    name: str = ""
+    payload: Any = None
+
+
+@dataclass(slots=True)
+class TriggerRequest:
+    """The argument of `SegueTrigger`: the workflow it starts runs of, and what it has already seen."""
+
+    workflow: str
+    seen: list[str] = field(default_factory=list)
+
+
+JSON: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict with text keys."""
