@@ -1,0 +1,148 @@
+"""A worker process: serves one or more task queues until it is told to stop.
+
+The control queue (`segue-control`) runs the interpreter, its recording and the observer, and needs the database. Any
+other queue runs steps, and needs Temporal and the object store only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker
+
+from activities.step import StepActivities
+from store.objects import open_object_store
+from store.settings import Settings
+from workers.connection import connect
+from workflows.plan import CONTROL_QUEUE
+
+logger = logging.getLogger("segue.workers")
+
+GRACE = timedelta(seconds=2)
+"""What a step in flight gets to end by itself when its worker is told to stop; it is tried again elsewhere after."""
+
+POLLERS = PollerBehaviorSimpleMaximum(maximum=20)
+
+
+def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> Worker:
+    """Return a worker that runs up to `slots` steps at a time from `queue`."""
+    steps = StepActivities(
+        open_object_store(settings.object_store), Path(settings.cache_dir), settings.python, identity(queue)
+    )
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=steps.all(),
+        identity=identity(queue),
+        max_concurrent_activities=slots,
+        activity_task_poller_behavior=POLLERS,
+        # A cancel reaches a step with the answer to its heartbeat, so a throttled heartbeat is a late cancel.
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+@contextlib.asynccontextmanager
+async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
+    """Yield the worker of the interpreter, with the observer beside it; its database closes on leaving."""
+    # Imported here: a step worker has no use for the database's libraries (150 MB and most of a second).
+    from activities.control import ControlActivities
+    from store.database import Database
+    from workers.observer import Observer
+    from workers.search_attributes import register_search_attributes
+    from workflows.interpreter import DagRun
+    from workflows.trigger import SegueTrigger
+
+    await register_search_attributes(client)
+    database = Database(settings.database_url)
+    try:
+        await database.migrate()
+        control = ControlActivities(database)
+        worker = Worker(
+            client,
+            task_queue=CONTROL_QUEUE,
+            workflows=[DagRun, SegueTrigger],
+            activities=[control.resolve_run, control.record_run],
+            identity=identity(CONTROL_QUEUE),
+            # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
+            workflow_runner=UnsandboxedWorkflowRunner(),
+            # A mistake of ours must end the run with its cause, not leave it retrying its task in silence.
+            workflow_failure_exception_types=[Exception],
+            workflow_task_poller_behavior=POLLERS,
+            activity_task_poller_behavior=POLLERS,
+            max_eager_activity_reservations_per_workflow_task=100,
+            # After `kill -9` of this process its runs wait this long for it before another may go on with them.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+            graceful_shutdown_timeout=GRACE,
+        )
+        observer = asyncio.create_task(Observer(client, database).run())
+        try:
+            yield worker
+        finally:
+            observer.cancel()
+            await asyncio.gather(observer, return_exceptions=True)
+    finally:
+        await database.close()
+
+
+def identity(queue: str) -> str:
+    """Return this process's name in Temporal's worker list: `queue@host:pid`."""
+    return f"{queue}@{socket.gethostname()}:{os.getpid()}"
+
+
+async def serve(settings: Settings, queues: list[str], slots: int) -> None:
+    """Serve `queues` until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    connecting = asyncio.ensure_future(connect(settings, identity(",".join(queues))))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        connecting.cancel()
+        return
+    client = connecting.result()
+    async with contextlib.AsyncExitStack() as stack:
+        for queue in queues:
+            if queue == CONTROL_QUEUE:
+                worker = await stack.enter_async_context(control_worker(client, settings))
+            else:
+                worker = step_worker(client, settings, queue, slots)
+            await stack.enter_async_context(worker)
+        logger.info("serving %s with %d slots from %s", ", ".join(queues), slots, settings.temporal_address)
+        await stopping
+        logger.info("stopping")
+
+
+def default_slots() -> int:
+    """Return how many steps a worker runs at once unless told: two per core, at least eight, since many only wait."""
+    return max(8, 2 * (os.cpu_count() or 1))
+
+
+def main(queues: list[str], slots: int | None = None) -> None:
+    """Run a worker process with the settings of its environment; returns never.
+
+    Args:
+        queues: Task queues to serve.
+        slots: Steps at a time, per queue.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    asyncio.run(serve(Settings(), queues, slots or default_slots()))
+    logging.shutdown()
+    sys.stdout.flush()
+    # SDK 1.35 may abort while the interpreter is finalised, after all the work is done: leave without finalising.
+    os._exit(0)
