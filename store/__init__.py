@@ -1,1 +1,1 @@
-"""TODO room docstring."""
+"""What Segue keeps: objects (outputs, logs, bundles) and the metadata database people search."""
