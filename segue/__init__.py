@@ -1,1 +1,171 @@
-"""Segue: what users import to write workflows, and to run them. The standard library alone; see `segue[cli]`."""
+"""Segue: what users import to write workflows, and to run them.
+
+The standard library alone, and loaded piece by piece: a step's process imports this package and needs almost none
+of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segue.arrows import chain
+    from segue.async_client import AsyncClient, AsyncRunHandle
+    from segue.client import Client, RunHandle
+    from segue.dag import DAG, Param, TaskGroup
+    from segue.errors import (
+        Conflict,
+        Diagnostic,
+        InvalidBundle,
+        InvalidDefinition,
+        InvalidParams,
+        MissingPackage,
+        NotFound,
+        RunError,
+        RunFailed,
+        SegueError,
+        ServiceError,
+        ServiceUnreachable,
+        SubmitError,
+        Unauthorized,
+        UnexpectedAnswer,
+        WaitTimeout,
+    )
+    from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
+    from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
+    from segue.operators import ApprovalOperator, BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator
+    from segue.triggers import cron
+
+_HOMES = {
+    "arrows": ["chain"],
+    "async_client": ["AsyncClient", "AsyncRunHandle"],
+    "client": ["Client", "RunHandle"],
+    "dag": ["DAG", "Param", "TaskGroup"],
+    "errors": [
+        "Conflict",
+        "Diagnostic",
+        "InvalidBundle",
+        "InvalidDefinition",
+        "InvalidParams",
+        "MissingPackage",
+        "NotFound",
+        "RunError",
+        "RunFailed",
+        "SegueError",
+        "ServiceError",
+        "ServiceUnreachable",
+        "SubmitError",
+        "Unauthorized",
+        "UnexpectedAnswer",
+        "WaitTimeout",
+    ],
+    "expression": [
+        "Expression",
+        "event",
+        "expr",
+        "has",
+        "item",
+        "params",
+        "response",
+        "run",
+        "size",
+        "submit",
+        "vars",
+        "workflow",
+    ],
+    "models": [
+        "Attempt",
+        "Cause",
+        "Deployed",
+        "LogLine",
+        "Run",
+        "RunEvent",
+        "RunSummary",
+        "Step",
+        "StepFailure",
+        "Workflow",
+    ],
+    "operators": [
+        "ApprovalOperator",
+        "BashOperator",
+        "EmptyOperator",
+        "HttpOperator",
+        "Operator",
+        "PythonOperator",
+    ],
+    "triggers": ["cron"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+__all__ = [
+    "DAG",
+    "ApprovalOperator",
+    "AsyncClient",
+    "AsyncRunHandle",
+    "Attempt",
+    "BashOperator",
+    "Cause",
+    "Client",
+    "Conflict",
+    "Deployed",
+    "Diagnostic",
+    "EmptyOperator",
+    "Expression",
+    "HttpOperator",
+    "InvalidBundle",
+    "InvalidDefinition",
+    "InvalidParams",
+    "LogLine",
+    "MissingPackage",
+    "NotFound",
+    "Operator",
+    "Param",
+    "PythonOperator",
+    "Run",
+    "RunError",
+    "RunEvent",
+    "RunFailed",
+    "RunHandle",
+    "RunSummary",
+    "SegueError",
+    "ServiceError",
+    "ServiceUnreachable",
+    "Step",
+    "StepFailure",
+    "SubmitError",
+    "TaskGroup",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "WaitTimeout",
+    "Workflow",
+    "chain",
+    "cron",
+    "event",
+    "expr",
+    "has",
+    "item",
+    "params",
+    "response",
+    "run",
+    "size",
+    "submit",
+    "vars",
+    "workflow",
+]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -42,8 +43,8 @@ def _points_here(link: Path) -> bool:
 
 
 def _replace(link: Path) -> None:
-    # Made under another name, then renamed: a second process never finds the folder without its link.
-    fresh = link.with_name(f".segue-{os.getpid()}")
+    # Made under another name, then renamed: nobody ever finds the folder without its link.
+    fresh = link.with_name(f".segue-{os.getpid()}-{threading.get_ident()}")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(PACKAGE, target_is_directory=True)
     fresh.replace(link)

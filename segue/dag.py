@@ -1,0 +1,258 @@
+"""`with DAG("name", ...) as dag`: a workflow in the Python spelling.
+
+A DAG gathers operators and arrows and gives the same definition document that YAML gives; the translator checks it and
+the service runs it. Never runs a step itself: `dag.test()` asks the engine to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from segue.arrows import Arrow, Node
+from segue.document import build
+from segue.operators import Operator
+from segue.options import DEFAULTS, Duration, check_names
+from segue.place import Place, calling_frame, misuse, place_of
+from segue.triggers import Trigger, scheduled
+
+_open: list[DAG] = []
+made: list[DAG] = []
+"""Every DAG of this process, in the order they were made."""
+
+_FROM_DEFAULT_ARGS = ("owner", "start_date", "trigger_rule")
+
+
+class Param(dict[str, Any]):
+    """A parameter: a default and JSON Schema keywords, `Param(5, type="integer", minimum=1)`."""
+
+    def __init__(self, default: Any = ..., **schema: Any) -> None:
+        super().__init__(schema if default is ... else {**schema, "default": default})
+
+
+class DAG:
+    """A workflow. Operators made inside its `with` block are its steps.
+
+    Args:
+        dag_id: The workflow's name; without it the file's, with dashes for underscores.
+        schedule: Cron text or a preset such as `@daily`; `schedule_interval` means the same.
+        start_date: Accepted when it is in the past: it gives the time zone, unless `timezone` does.
+        catchup: How far back missed runs are made up for, such as `"24h"`.
+        overlap: What a schedule does while the run before is still going.
+        triggers: More of them: `cron(...)`, `event(...)`.
+        params: Name to default value, to `Param`, or to a JSON Schema (an object with `type` or `enum`).
+        default_args: Options of every step that does not say otherwise: `retries`, `retry_delay`, `queue`, `env`,
+            `execution_timeout`, `trigger_rule` ...
+        max_parallel: Steps in flight at once; `max_active_tasks` means the same.
+        timeout: Of the whole run; `dagrun_timeout` means the same.
+        include: Glob patterns of the code that travels with the workflow.
+        requirements: A requirements file beside the definition; steps run in an environment made from it.
+        output: The run's output, built from expressions; may also be assigned to `dag.output`.
+    """
+
+    def __init__(
+        self,
+        dag_id: str | None = None,
+        *,
+        description: str | None = None,
+        schedule: Any = None,
+        schedule_interval: Any = None,
+        start_date: datetime | None = None,
+        timezone: str | None = None,
+        catchup: Any = None,
+        overlap: str | None = None,
+        triggers: Sequence[Trigger] = (),
+        params: Mapping[str, Any] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        max_parallel: int | None = None,
+        max_active_tasks: int | None = None,
+        timeout: Duration | None = None,
+        dagrun_timeout: Duration | None = None,
+        include: Sequence[str] | None = None,
+        requirements: str | None = None,
+        output: Any = None,
+        **unknown: Any,
+    ) -> None:
+        check_names(unknown, [*ARGUMENTS], "DAG")
+        frame = calling_frame()
+        self.place: Place = place_of(frame)
+        self.file = Path(frame.f_code.co_filename)
+        self.default_args = dict(default_args or {})
+        check_names(self.default_args, [*DEFAULTS, *_FROM_DEFAULT_ARGS], "default_args")
+        owner = {"owner": str(self.default_args["owner"])} if "owner" in self.default_args else {}
+        self.name = dag_id if dag_id is not None else self.file.stem.lower().replace("_", "-")
+        self.description = description
+        self.labels = {**owner, **(labels or {})}
+        self.params = dict(params or {})
+        self.max_parallel = max_parallel if max_parallel is not None else max_active_tasks
+        self.timeout = timeout if timeout is not None else dagrun_timeout
+        self.include = include
+        self.requirements = requirements
+        self.output = output
+        self.triggers = [
+            *scheduled(
+                schedule if schedule is not None else schedule_interval,
+                start_date=start_date or self.default_args.get("start_date"),
+                timezone=timezone,
+                overlap=overlap,
+                catchup=catchup,
+                now=datetime.now(UTC),
+            ),
+            *triggers,
+        ]
+        self.operators: list[Operator] = []
+        self.arrows: list[Arrow] = []
+        self.groups: list[TaskGroup] = []
+        made.append(self)
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of operators made now begin with: the names of the groups whose blocks are open."""
+        return "".join(f"{group.group_id}_" for group in self.groups if group.prefix_group_id)
+
+    def add(self, operator: Operator) -> None:
+        """Take in an operator as the next step."""
+        self.operators.append(operator)
+        for group in self.groups:
+            group.operators.append(operator)
+        if operator.named:
+            self._refuse_duplicate(operator)
+
+    def __enter__(self) -> DAG:
+        _open.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _open.remove(self)
+        if kind is None:
+            self.name_operators()
+
+    def name_operators(self) -> None:
+        """Give every operator without an id the name of the variable that holds it."""
+        for operator in self.operators:
+            if not operator.named:
+                operator.name(_variable_of(operator))
+                self._refuse_duplicate(operator)
+            # A frame keeps everything its function knows alive.
+            operator.frame = None
+
+    def document(self, source: str) -> dict[str, Any]:
+        """Return the definition document: the definition, positions in the file, and the file's text.
+
+        Args:
+            source: The text of the file that made this DAG.
+
+        Raises:
+            InvalidDefinition: With the file and line of what is wrong.
+        """
+        self.name_operators()
+        return build(self, source)
+
+    def test(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run the workflow on the engine and wait for it; progress is shown on stderr.
+
+        Uses the service if one is up, else starts one for as long as the run takes. Call it under
+        `if __name__ == "__main__":`.
+
+        Returns:
+            The outcome as `segue run --json` prints it.
+
+        Raises:
+            RunFailed: The run did not succeed.
+        """
+        from segue.engine import run_file
+
+        return run_file(self.file, self.name, dict(params or {}))
+
+    def __repr__(self) -> str:
+        return f"<DAG {self.name}>"
+
+    def _refuse_duplicate(self, operator: Operator) -> None:
+        for other in self.operators:
+            if other is not operator and other.named and other.id == operator.id:
+                raise misuse(
+                    f'two steps have the id "{operator.id}": the other is on line {other.place.line}',
+                    code="duplicate-step",
+                    at=operator.place,
+                )
+
+
+class TaskGroup(Node):
+    """Steps that belong together. Arrows to it lead to its first steps, arrows from it start at its last.
+
+    Args:
+        group_id: The ids of its steps begin with it and an underscore: `group_step`.
+        prefix_group_id: False leaves ids as they are.
+    """
+
+    def __init__(self, group_id: str, *, dag: DAG | None = None, prefix_group_id: bool = True) -> None:
+        self.group_id = group_id
+        self.prefix_group_id = prefix_group_id
+        self.dag = dag or current_dag("TaskGroup")
+        self.operators: list[Operator] = []
+
+    def __enter__(self) -> TaskGroup:
+        self.dag.groups.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.dag.groups.remove(self)
+
+    def __repr__(self) -> str:
+        return f"<TaskGroup {self.group_id}>"
+
+
+ARGUMENTS = {
+    "dag_id": "name",
+    "description": "description",
+    "schedule": "triggers",
+    "schedule_interval": "triggers",
+    "start_date": "triggers",
+    "timezone": "triggers",
+    "catchup": "triggers",
+    "overlap": "triggers",
+    "triggers": "triggers",
+    "params": "params",
+    "default_args": "defaults",
+    "labels": "labels",
+    "max_parallel": "max_parallel",
+    "max_active_tasks": "max_parallel",
+    "timeout": "timeout",
+    "dagrun_timeout": "timeout",
+    "include": "code/include",
+    "requirements": "code/requirements",
+    "output": "output",
+}
+"""The arguments of `DAG`, and the YAML key that each becomes."""
+
+
+def current_dag(what: str) -> DAG:
+    """Return the DAG whose `with` block is open.
+
+    Raises:
+        InvalidDefinition: None is.
+    """
+    if not _open:
+        raise misuse(f"{what} is made outside a DAG", hint="put it inside `with DAG(...):`, or pass dag=...")
+    return _open[-1]
+
+
+def _variable_of(operator: Operator) -> str:
+    names = operator.frame.f_locals.items() if operator.frame is not None else ()
+    for name, value in names:
+        if value is operator and name != "_":
+            return name
+    raise misuse(
+        "this step has no id, and no variable holds it",
+        hint=f'give it one: {type(operator).__name__}("my_step", ...)',
+        code="no-step-id",
+        at=operator.place,
+    )

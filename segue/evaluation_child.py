@@ -1,0 +1,180 @@
+"""The child process that executes a Python definition and writes down the DAGs it makes.
+
+Started by `segue.evaluate`, alone with the standard library, `segue` and the user's folder on its path. Everything it
+needs itself is imported before the user's folder joins the path. It never lets a stack trace of ours out: whatever the
+user's file does wrong becomes a diagnostic with the user's file and line.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import os
+import signal
+import sys
+import sysconfig
+from importlib.util import decode_source
+from itertools import islice
+from pathlib import Path
+from types import FrameType, ModuleType, TracebackType
+from typing import Any, NoReturn
+
+import segue
+from segue import arrows, dag, document, expression, operators, source_map, triggers  # noqa: F401  # see above
+from segue.child_path import PACKAGE
+from segue.errors import Diagnostic, InvalidDefinition
+from segue.values import closest
+
+_MESSAGE_LIMIT = 2_000
+
+
+class _TimedOut(BaseException):
+    """Raised by the alarm, wherever the user's code is at that moment."""
+
+
+def main() -> NoReturn:
+    """Evaluate `argv[2]`, write the outcome to `argv[3]`, give up after `argv[4]` seconds, and end the process."""
+    path, result, seconds = Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+    sys.argv = [str(path)]
+    sys.dont_write_bytecode = True
+    sys.path.insert(1, str(path.parent))
+    outcome = _outcome(path, seconds)
+    result.write_text(json.dumps(outcome), encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # Threads and exit handlers of the user's file have nothing left to say.
+    os._exit(0)
+
+
+def _outcome(path: Path, seconds: float) -> dict[str, Any]:
+    try:
+        return {"documents": _documents(path, seconds)}
+    except InvalidDefinition as error:
+        found = error.diagnostics
+    except SyntaxError as error:
+        found = [_syntax(error, path)]
+    except _TimedOut as error:
+        message = f"the file did not finish within {seconds:g} s"
+        hint = "a definition only describes steps: move the work into the functions that steps call"
+        found = [_diagnostic(error.__traceback__, path, "python-timeout", message, hint)]
+    except SystemExit as error:
+        message = f"the file ended the process with exit({error.code!r})"
+        found = [_diagnostic(error.__traceback__, path, "python-exit", message)]
+    except BaseException as error:  # the user's file may raise anything
+        found = [_diagnostic(error.__traceback__, path, "python-exception", _message(error), _hint(error))]
+    return {"diagnostics": [{**d.to_json(), "source": _line(d.file, d.line)} for d in found]}
+
+
+def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
+    try:
+        source = decode_source(path.read_bytes())
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise _refused(path, "python-syntax", f"the file is not text: {error}") from None
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
+    sys.modules[path.stem] = module
+    _execute(source, path, module, seconds)
+    dags = _found(path, module)
+    if not dags:
+        raise _refused(path, "no-dag", "the file makes no DAG", 'write `with DAG("name") as dag:` at its top level')
+    return [found.document(source) for found in dags]
+
+
+def _execute(source: str, path: Path, module: ModuleType, seconds: float) -> None:
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        exec(compile(source, str(path), "exec"), vars(module))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _alarm(number: int, frame: FrameType | None) -> None:
+    raise _TimedOut
+
+
+def _found(path: Path, module: ModuleType) -> list[dag.DAG]:
+    """Return the DAGs that this file made or holds; one that a file beside it made for itself is not meant."""
+    held = [value for value in vars(module).values() if isinstance(value, dag.DAG)]
+    found = [made for made in dag.made if made.file == path or any(made is value for value in held)]
+    names = [each.name for each in found]
+    for each in found:
+        if names.count(each.name) > 1:
+            raise InvalidDefinition(
+                [
+                    Diagnostic(
+                        each.place.file,
+                        each.place.line,
+                        each.place.column + 1,
+                        "duplicate-workflow",
+                        f'two DAGs in this file have the name "{each.name}"',
+                    )
+                ]
+            )
+    return found
+
+
+def _refused(path: Path, code: str, message: str, hint: str = "") -> InvalidDefinition:
+    return InvalidDefinition([Diagnostic(str(path), 0, 0, code, message, hint)])
+
+
+def _syntax(error: SyntaxError, path: Path) -> Diagnostic:
+    file = error.filename or str(path)
+    return Diagnostic(
+        file, error.lineno or 0, error.offset or 0, "python-syntax", f"{type(error).__name__}: {error.msg}"
+    )
+
+
+def _diagnostic(trace: TracebackType | None, path: Path, code: str, message: str, hint: str = "") -> Diagnostic:
+    place = _innermost(trace, path)
+    return Diagnostic(*(place or (str(path), 0, 0)), code=code, message=message, hint=hint)
+
+
+def _innermost(trace: TracebackType | None, path: Path) -> tuple[str, int, int] | None:
+    """Return the last place in the user's own files that an exception came through."""
+    found = None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if _is_users(code.co_filename, path):
+            position = next(islice(code.co_positions(), trace.tb_lasti // 2, None), (None, None, None, None))
+            found = code.co_filename, trace.tb_lineno, (position[2] or 0) + 1
+        trace = trace.tb_next
+    return found
+
+
+def _is_users(file: str, path: Path) -> bool:
+    if file == str(path):
+        return True
+    own = (str(PACKAGE), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+    return Path(file).is_relative_to(path.parent) and not any(Path(file).is_relative_to(folder) for folder in own)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, ImportError) and error.name == "segue" and error.name_from:
+        return f"segue has nothing called {error.name_from!r}"
+    return f"{type(error).__name__}: {_text(error)}"[:_MESSAGE_LIMIT]
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, ImportError) and error.name == "segue" and error.name_from:
+        return closest(error.name_from, segue.__all__)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            "a definition sees the standard library, segue and the files beside it: "
+            "import anything else inside the functions that steps call, or name an interpreter in SEGUE_PYTHON"
+        )
+    if isinstance(error, TypeError) and ">>" in str(error):
+        return "an arrow needs an operator or a group on one side; use chain([a, b], [c, d]) for two lists"
+    return ""
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # a user's exception class may fail in any way
+        return "(its message cannot be shown)"
+
+
+def _line(file: str, line: int) -> str:
+    return linecache.getline(file, line).rstrip("\n") if line else ""
