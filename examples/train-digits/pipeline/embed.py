@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,6 @@ def fit(dataset: str) -> Path:
     analysis = PCA(n_components=KEPT_VARIANCE, svd_solver="full").fit(StandardScaler().fit_transform(rows))
     kept, features = analysis.components_.shape
     print(f"{kept} of {features} directions hold {KEPT_VARIANCE:.0%} of what {len(rows)} rows differ in")
-    path = Path(os.environ["SEGUE_ARTIFACTS"]) / "embedding.npz"
+    path = Path("embedding.npz")
     np.savez(path, components=analysis.components_)
     return path

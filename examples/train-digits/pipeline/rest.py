@@ -47,6 +47,7 @@ def recorded(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
     def note_and_call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         execution = {
             "step": os.environ["SEGUE_STEP"],
+            "key": os.environ["SEGUE_KEY"],
             "attempt": int(os.environ["SEGUE_ATTEMPT"]),
             "pid": os.getpid(),
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,6 @@ def train(data: str, embedding: Path, hp: dict[str, Any], trees: int) -> dict[st
         forest.fit(learn, learn_labels)
         accuracy = float(forest.score(check, check_labels))
         print(f"round {number}/{ROUNDS}: {forest.n_estimators} trees, accuracy {accuracy:.4f}", flush=True)
-    path = Path(os.environ["SEGUE_ARTIFACTS"]) / "model.joblib"
+    path = Path("model.joblib")
     joblib.dump(model, path, compress=3)
     return {"accuracy": round(accuracy, 4), "hp": hp, "model": path}
