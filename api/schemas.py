@@ -1,0 +1,325 @@
+"""What HTTP shows: the models of requests and answers, which are also the OpenAPI document.
+
+They are made from table rows and plans by the routes and never stored. Requests are read strictly: an unknown field
+or a number in quotes is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api.run_ids import WORKFLOW_PATTERN
+from workflows.messages import RunState, StepState
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-24T06:00:00.000000Z"])]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Health(_Answer):
+    """The service is there; it says nothing about its database or Temporal."""
+
+    status: Literal["ok"] = "ok"
+    version: str = Field(examples=["0.1.0"])
+
+
+class FieldProblem(_Answer):
+    """What is wrong with one part of a request."""
+
+    path: str = Field(examples=["params.min_rows"])
+    message: str = Field(examples=["'five' is not of type 'integer'"])
+
+
+class DefinitionProblem(_Answer):
+    """What is wrong at one place of a definition."""
+
+    file: str = Field(examples=["train.yaml"])
+    line: int
+    column: int
+    code: str = Field(examples=["unknown-step"])
+    message: str
+    hint: str | None = None
+
+
+class ProblemDocument(_Answer):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(examples=["urn:segue:problem:run_not_found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["There is no run 'train-digits-01jdh3v6w8kq'."])
+    code: str = Field(description="A stable word to branch on.", examples=["run_not_found"])
+    errors: list[FieldProblem] | None = None
+    diagnostics: list[DefinitionProblem] | None = None
+
+
+# Workflows
+
+
+class Source(_Request):
+    """The definition as its author wrote it, kept to be shown."""
+
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(examples=["train.yaml"])
+    text: Annotated[str, StringConstraints(max_length=1024 * 1024)]
+    language: Literal["yaml", "python"] = "yaml"
+
+
+class Deploy(_Request):
+    """A definition to store as a workflow's newest version."""
+
+    source: Source
+    document: dict[str, Any] | None = Field(
+        None, description="The evaluated definition; needed for Python, which the service never runs."
+    )
+    bundle: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="The sha256 of a bundle that was put before."
+    )
+
+
+class TriggerInfo(_Answer):
+    """A trigger of the newest version."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Literal["schedule", "event"]
+    id: str = Field(description="Id of the schedule, or of the listening workflow, in Temporal.")
+
+
+class Deployed(_Answer):
+    """The version that is now the newest."""
+
+    name: str = Field(examples=["train-digits"])
+    version: int = Field(examples=[3])
+    plan_hash: str = Field(examples=["sha256:9f2c..."])
+    created: bool = Field(description="False when the definition and the code are what they were.")
+    triggers: list[TriggerInfo]
+
+
+class Cause(_Answer):
+    """Why a run exists."""
+
+    kind: str = Field(examples=["manual", "schedule", "event"])
+    id: str = Field(examples=["segue-train-digits-0"])
+
+
+class RunSummary(_Answer):
+    """A run, as lists show it."""
+
+    id: str = Field(examples=["train-digits-01jdh3v6w8kq"])
+    workflow: str = Field(examples=["train-digits"])
+    version: int
+    state: RunState
+    reason: str = Field("", description="One sentence: why this state.")
+    cause: Cause
+    created_at: Time
+    started_at: Time | None = None
+    ended_at: Time | None = None
+
+
+class WorkflowSummary(_Answer):
+    """A workflow with its newest version."""
+
+    name: str = Field(examples=["train-digits"])
+    description: str
+    labels: dict[str, str]
+    version: int
+    plan_hash: str
+    created_at: Time
+    triggers: list[TriggerInfo]
+    last_run: RunSummary | None = None
+
+
+class VersionSummary(_Answer):
+    """One version of a workflow."""
+
+    version: int
+    plan_hash: str
+    bundle: str | None = None
+    created_at: Time
+
+
+class Workflow(WorkflowSummary):
+    """A workflow with all its versions, newest first."""
+
+    versions: list[VersionSummary]
+
+
+class Workflows(_Answer):
+    """All workflows, by name."""
+
+    workflows: list[WorkflowSummary]
+
+
+class Version(VersionSummary):
+    """A version with what runs and what its author wrote."""
+
+    name: str
+    plan: dict[str, Any]
+    source: dict[str, Any]
+
+
+class Fire(_Request):
+    """An event: the same id starts one run, however often it is sent."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(examples=["upload-7741"])
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="The event's name, if it is to be checked against the workflow's trigger."
+    )
+    payload: Any = Field(None, examples=[{"dataset": "digits"}])
+
+
+class Fired(_Answer):
+    """The run that the event starts, which is there in a moment."""
+
+    run: str = Field(examples=["train-digits-event-5f0c2d6b9a3e4f71"])
+
+
+# Runs
+
+
+class StartRun(_Request):
+    """A run to start."""
+
+    workflow: Annotated[str, StringConstraints(pattern=WORKFLOW_PATTERN)] = Field(examples=["train-digits"])
+    version: Annotated[int, Field(ge=1)] | None = Field(None, description="Default: the newest.")
+    params: dict[str, Any] = Field(default_factory=dict, examples=[{"corrupt": 0.4}])
+
+
+class CancelRun(_Request):
+    """A wish to cancel a run."""
+
+    reason: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+class ErrorInfo(_Answer):
+    """Why a step or an attempt failed."""
+
+    type: str = Field(examples=["ExitCode"])
+    message: str
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Attempt(_Answer):
+    """One try of a step."""
+
+    attempt: int
+    generation: int = Field(0, description="How often a worker was lost before it.")
+    worker: str | None = None
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    state: str
+    error: ErrorInfo | None = None
+    folder: str | None = Field(None, description="Prefix of its objects; null until it has ended.")
+
+
+class Step(_Answer):
+    """A step, or an item of a map, of a run."""
+
+    key: str = Field(examples=["train[0]"])
+    step: str = Field(examples=["train"])
+    item: int | None = None
+    kind: str = Field(examples=["python"])
+    queue: str = Field(examples=["gpu"])
+    state: StepState
+    reason: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict, description="The reason as data.")
+    attempt: int = Field(0, description="The newest attempt; 0 before the first.")
+    worker: str | None = None
+    scheduled_at: Time | None = None
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    output: Any = Field(None, description="The value, or a reference to it when it is large.")
+    error: ErrorInfo | None = None
+    folder: str | None = None
+    attempts: list[Attempt] = Field(default_factory=list)
+
+
+class Run(RunSummary):
+    """A run with its steps in plan order; the items of a map follow their step."""
+
+    params: dict[str, Any]
+    output: Any = None
+    plan_hash: str
+    temporal_url: str | None = None
+    seq: int = Field(description="Number of the last event that this answer includes.")
+    steps: list[Step]
+
+
+class Runs(_Answer):
+    """A page of runs, newest first."""
+
+    runs: list[RunSummary]
+    next: str | None = Field(None, description="The `cursor` of the next page; null on the last.")
+
+
+# What steps leave
+
+
+class LogLine(_Answer):
+    """A line that a step wrote."""
+
+    at: float = Field(description="Seconds since the epoch, by the worker's clock.")
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+class Log(_Answer):
+    """A page of an attempt's log."""
+
+    attempt: str | None = Field(examples=["000.001-3f2a9c1e"])
+    attempts: list[str]
+    lines: list[LogLine]
+    next: int = Field(description="The `after` of the next page.")
+    complete: bool = Field(description="Nothing will follow.")
+
+
+class FileInfo(_Answer):
+    """A file that a step left."""
+
+    name: str
+    size: int
+    sha256: str | None = None
+    kind: Literal["artifact", "file", "bytes"]
+
+
+class Files(_Answer):
+    """The files of a step's newest attempt."""
+
+    files: list[FileInfo]
+
+
+# Vars and bundles
+
+
+class Vars(_Answer):
+    """All variables of the service."""
+
+    vars: dict[str, Any]
+
+
+class VarValue(_Request):
+    """A variable's value: any JSON."""
+
+    value: Any = Field(examples=["http://127.0.0.1:9000"])
+
+
+class Var(_Answer):
+    """A variable."""
+
+    name: str
+    value: Any
+
+
+class Bundle(_Answer):
+    """A stored bundle."""
+
+    sha256: str
+    size: int

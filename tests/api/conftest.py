@@ -1,0 +1,122 @@
+"""The API as a client meets it: a real server on a free port, a real Temporal, a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from temporalio.client import Client
+
+from api.app import create_app
+from api.serve import Server
+from store.database import Database
+from store.keys import create_key
+from store.objects import ObjectStore, open_object_store
+from store.settings import Settings
+from workers.temporal_server import server_command
+
+
+@dataclass
+class Api:
+    """A running API, and what a test may look at behind its back."""
+
+    http: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
+    settings: Settings
+    database: Database
+    objects: ObjectStore
+    server: Server
+    key: str
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
+
+    async def get(self, path: str, **more: Any) -> Any:
+        """Return the JSON of a GET that must succeed."""
+        answer = await self.http.get(path, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def settings_in(folder: Path, temporal_port: int) -> Settings:
+    return Settings(
+        temporal_address=f"127.0.0.1:{temporal_port}",
+        database_url=f"sqlite:///{folder}/segue.db",
+        object_store=(folder / "objects").as_uri(),
+        cache_dir=folder / "cache",
+        temporal_ui_url="http://127.0.0.1:8233/",
+    )
+
+
+@contextlib.asynccontextmanager
+async def running_api(settings: Settings) -> AsyncIterator[Api]:
+    listener = socket.create_server((settings.api_host, 0))
+    server = Server(uvicorn.Config(create_app(settings), lifespan="on", log_config=None, timeout_graceful_shutdown=2))
+    serving = asyncio.create_task(server._serve([listener]))  # `serve` would take pytest's signal handlers away
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    database = Database(settings.database_url)
+    objects = open_object_store(settings.object_store)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            anonymous = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10))
+            await anonymous.get("/api/v1/health")
+            await database.migrate()
+            key = await create_key(database, "tests")
+            http = httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10, headers={"Authorization": f"Bearer {key}"})
+            await stack.enter_async_context(http)
+            yield Api(http, anonymous, settings, database, objects, server, key)
+    finally:
+        server.should_exit = True
+        await serving
+        await database.close()
+        objects.close()
+
+
+@pytest.fixture(scope="session")
+def temporal_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a Temporal server of this session's API tests."""
+    port = free_port()
+    command = server_command(tmp_path_factory.mktemp("temporal") / "temporal.db", port)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield port
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+async def temporal(temporal_port: int) -> Client:
+    """A client of that server, once it answers."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(RuntimeError):
+                return await Client.connect(f"127.0.0.1:{temporal_port}")
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+async def api(tmp_path_factory: pytest.TempPathFactory, temporal_port: int, temporal: Client) -> AsyncIterator[Api]:
+    """The API of the session; tests keep apart by the names of their workflows."""
+    async with running_api(settings_in(tmp_path_factory.mktemp("api"), temporal_port)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def lonely_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """An API whose Temporal is not there."""
+    async with running_api(settings_in(tmp_path_factory.mktemp("lonely"), free_port())) as running:
+        yield running
