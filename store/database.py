@@ -64,6 +64,7 @@ class Database:
         self._engine = self._open(timeout)
         self._reader = self._engine.execution_options(**({} if self._is_sqlite else _SNAPSHOT))
         self._writer = self._engine.execution_options(**(_IMMEDIATE if self._is_sqlite else {}))
+        self._upserts: dict[tuple[str, ...], Any] = {}
         # SQLite has one writer; in a queue of ours each waits its turn instead of asking again and again.
         self._turn: contextlib.AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self._is_sqlite else contextlib.nullcontext()
@@ -83,9 +84,13 @@ class Database:
 
     def upsert(self, table: Table, columns: list[str]) -> Any:
         """Return an INSERT of rows that updates `columns` where the primary key is there already."""
-        insert = sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
-        key = [column.name for column in table.primary_key]
-        return insert.on_conflict_do_update(index_elements=key, set_={c: insert.excluded[c] for c in columns})
+        made = self._upserts.get((table.name, *columns))
+        if made is None:  # to build it takes longer than to run it
+            insert = sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
+            key = [column.name for column in table.primary_key]
+            made = insert.on_conflict_do_update(index_elements=key, set_={c: insert.excluded[c] for c in columns})
+            self._upserts[table.name, *columns] = made
+        return made
 
     async def ping(self) -> None:
         """Ask the database for an answer."""
