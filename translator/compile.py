@@ -1,0 +1,90 @@
+"""From the definition to the plan: defaults filled in, references made needs, steps in plan order.
+
+Reads no file and asks no network. Whatever is wrong with a definition is reported, all at once; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from translator.definition import Defaults, StepDefinition, WorkflowDefinition
+from translator.diagnostics import Code as DiagnosticCode
+from translator.located import Node, Report
+from translator.order import plan_order
+from translator.read_workflow import read_workflow
+from translator.references import References
+from translator.trigger_params import check_trigger_params
+from workflows.messages import MAX_TASK_BYTES
+from workflows.plan import Code, Edge, Plan, Retry, Step, Timeout
+
+DEFAULT_TIMEOUT = 86_400.0
+"""Seconds that a run may take when its definition does not say."""
+MAX_PLAN_BYTES = MAX_TASK_BYTES
+"""A run's request carries its plan, and travels as one message."""
+
+
+def compile_tree(node: Node, report: Report) -> Plan:
+    """Compile a located tree.
+
+    Raises:
+        DefinitionError: Something is wrong; it has every problem.
+    """
+    definition = read_workflow(node, report)
+    References(definition, report).check()
+    for trigger in definition.triggers:
+        check_trigger_params(trigger, definition.params, report)
+    order = plan_order(definition.steps, report)
+    report.check()
+    plan = _plan(definition, order)
+    _check_size(plan, node, report)
+    return plan
+
+
+def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
+    places = {step.id: place for place, step in enumerate(order)}
+    return Plan(
+        workflow=definition.name,
+        steps=tuple(_step(step, definition.defaults, places) for step in order),
+        description=(definition.description or "").strip(),
+        labels=definition.labels,
+        params=definition.params,
+        triggers=tuple(trigger.trigger for trigger in definition.triggers),
+        code=Code(**_given(include=definition.include, requirements=definition.requirements)),
+        output=definition.output,
+        timeout=definition.timeout or DEFAULT_TIMEOUT,
+        **_given(max_parallel=definition.max_parallel),
+    )
+
+
+def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> Step:
+    needs = sorted(step.needs, key=lambda need: places[need.step])
+    inherited = defaults.env if step.kind in ("shell", "python") else {}
+    return Step(
+        id=step.id,
+        kind=step.kind,
+        action=step.action,
+        needs=tuple(Edge(need.step, need.when) for need in needs),
+        condition=step.condition,
+        inputs=step.inputs,
+        env={**inherited, **step.env},
+        map=step.map,
+        retry=Retry(**{**defaults.retry, **step.retry}),
+        timeout=Timeout(**{**defaults.timeout, **step.timeout}),
+        output=step.output,
+        description=(step.description or "").strip(),
+        **_given(queue=step.queue or defaults.queue, trigger_rule=step.trigger_rule),
+    )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Return what the definition gives; the plan's own defaults hold for the rest."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_size(plan: Plan, node: Node, report: Report) -> None:
+    size = len(json.dumps(plan.to_json(), separators=(",", ":")))
+    if size > MAX_PLAN_BYTES:
+        message = f"the plan takes {size:,} bytes; at most {MAX_PLAN_BYTES:,} are possible"
+        report.add(node, DiagnosticCode.LIMIT, message, "put scripts and data into files of the bundle")
+        report.check()

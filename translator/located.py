@@ -1,0 +1,165 @@
+"""A definition as a tree in which every value knows where it was written; the same for YAML and for Python.
+
+The tree holds what was written, and judges nothing. `Report` collects the problems that others find in it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from translator.diagnostics import MAX_DIAGNOSTICS, Code, DefinitionError, Diagnostic
+from workflows.templates import OPENING
+
+_LINE_END = re.compile("\r\n|\r|\n")
+
+Scalar: TypeAlias = bool | int | float | str | None
+
+
+class Stop(Exception):
+    """The definition cannot be read on; the reason has been reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the text: line and column, both from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A key of a mapping, and its value."""
+
+    key: Node
+    value: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A value and its place.
+
+    Attributes:
+        value: A scalar, a list of nodes, or a mapping of text to `Entry`.
+        raw: For text in a YAML file: how it was written, quotes and all, so that a place inside it can be found.
+    """
+
+    value: Scalar | list[Node] | dict[str, Entry]
+    position: Position
+    raw: str = ""
+
+    @property
+    def mapping(self) -> dict[str, Entry]:
+        """The entries of a mapping; empty for anything else."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def items(self) -> list[Node]:
+        """The items of a list; empty for anything else."""
+        return self.value if isinstance(self.value, list) else []
+
+    def plain(self) -> Any:
+        """Return the value as JSON, without places."""
+        if isinstance(self.value, dict):
+            return {key: entry.value.plain() for key, entry in self.value.items()}
+        if isinstance(self.value, list):
+            return [item.plain() for item in self.value]
+        return self.value
+
+    def inside(self, offset: int) -> Position:
+        """Return the place of a character of a text: exact where it was written as it reads, else a good guess."""
+        text = str(self.value)
+        opening = text.rfind(OPENING, 0, offset)
+        if opening < 0:
+            # No `${{` before it: the text must have been written from its first character on as it reads.
+            start = 1 if self.raw[:1] in ("'", '"') else 0
+            exact = self.raw.startswith(text[:offset], start)
+            return _after(self.position, self.raw[: start + offset]) if exact else self.position
+        at = _nth(self.raw, OPENING, text.count(OPENING, 0, opening + 1))
+        if at < 0:
+            return self.position
+        exact = self.raw.startswith(text[opening:offset], at)
+        return _after(self.position, self.raw[: at + (offset - opening if exact else 0)])
+
+
+@dataclass(slots=True)
+class Report:
+    """The problems of one definition, with what is needed to show them.
+
+    Args:
+        file: The definition's name in messages.
+        lines: Its text, by line.
+    """
+
+    file: str
+    lines: list[str]
+    found: list[Diagnostic] = field(default_factory=list)
+    omitted: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether further problems are only counted: working on their wording is then in vain."""
+        return len(self.found) >= MAX_DIAGNOSTICS
+
+    def add(self, at: Node | Position, code: Code, message: str, hint: str = "") -> None:
+        """Add a problem at a node or place."""
+        if self.full:
+            self.omitted += 1
+            return
+        place = at.position if isinstance(at, Node) else at
+        source = self.lines[place.line - 1] if 0 < place.line <= len(self.lines) else ""
+        # A line may be the whole file: only what a caret can stand in is kept.
+        source = source if len(source) <= 10_000 else source[:10_000]
+        diagnostic = Diagnostic(self.file, place.line, place.column, str(code), message, hint, source)
+        if diagnostic not in self.found:
+            self.found.append(diagnostic)
+
+    def check(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            DefinitionError: There is at least one problem.
+        """
+        if self.found:
+            in_order = sorted(self.found, key=lambda problem: (problem.line, problem.column))
+            raise DefinitionError(in_order, self.omitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Turns an index into a text to line and column."""
+
+    starts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Lines:
+        """Find where the lines of a text begin."""
+        return cls((0, *(match.end() for match in _LINE_END.finditer(text))))
+
+    def position(self, index: int) -> Position:
+        """Return the place of a character."""
+        line = bisect_right(self.starts, index)
+        return Position(line, index - self.starts[line - 1] + 1)
+
+
+def split_lines(text: str) -> list[str]:
+    """Split a text at the line ends that YAML has: not, like `str.splitlines`, at form feeds and the like."""
+    return _LINE_END.split(text)
+
+
+def _after(start: Position, text: str) -> Position:
+    """Return the place behind a text that begins at `start`."""
+    lines = split_lines(text)
+    return Position(start.line + len(lines) - 1, (start.column if len(lines) == 1 else 1) + len(lines[-1]))
+
+
+def _nth(text: str, part: str, count: int) -> int:
+    index = -1
+    for _ in range(count):
+        index = text.find(part, index + 1)
+        if index < 0:
+            return -1
+    return index

@@ -1,0 +1,157 @@
+"""Reads a whole definition: the keys at its top, and through `read_step` its steps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from translator import keys
+from translator.definition import COMMON_NAMES, Defaults, WorkflowDefinition
+from translator.diagnostics import Code, shown
+from translator.embedded import read_template, refuse_expressions
+from translator.fields import Fields, check_name, type_of
+from translator.located import Node, Report
+from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_step import VARIABLE, VARIABLE_RULE, read_step
+from translator.read_triggers import read_triggers
+from translator.schemas import TYPES, check_default, check_schema
+from workflows.plan import MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS
+
+WORKFLOW_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+WORKFLOW_NAME_RULE = "a lower-case letter, then at most 62 lower-case letters, digits or -"
+LANGUAGE = 1
+MAX_PARAMS = 200
+MAX_LABELS = 50
+
+
+def read_workflow(node: Node, report: Report) -> WorkflowDefinition:
+    """Read a definition; what is wrong goes to the report and is left out."""
+    found = Fields(node, report, "the workflow", keys.WORKFLOW)
+    definition = WorkflowDefinition()
+    _language(found, report)
+    definition.name = _name(found, report)
+    definition.description = found.text("description")
+    definition.labels = _labels(found, report)
+    definition.params = _params(found, report)
+    definition.triggers = read_triggers(found, report)
+    definition.max_parallel = found.integer("max_parallel", 1, MAX_PARALLEL_LIMIT)
+    definition.timeout = found.duration("timeout", least=1.0)
+    definition.defaults = _defaults(found, report)
+    _code(found, definition, report)
+    _steps(found, definition, report)
+    if found.has("output"):
+        names = COMMON_NAMES
+        definition.output = read_template(found.entries["output"].value, names, definition.uses, report)
+    return definition
+
+
+def _language(found: Fields, report: Report) -> None:
+    node = found.require("segue", "the first line is `segue: 1`, the version of the language")
+    if node is not None and (type(node.value) is not int or node.value != LANGUAGE):
+        message = f'"segue" is the version of the language: {LANGUAGE}, not {shown(str(node.plain()))}'
+        report.add(node, Code.BAD_VALUE, message, f"write segue: {LANGUAGE}")
+
+
+def _name(found: Fields, report: Report) -> str:
+    found.require("name", "such as name: train-digits")
+    name = found.text("name")
+    if name is None:
+        return ""
+    better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63]
+    rule = WORKFLOW_NAME_RULE + (f'; such as "{better}"' if WORKFLOW_NAME.fullmatch(better) else "")
+    check_name(found.entries["name"].value, name, WORKFLOW_NAME, "a workflow", rule, report)
+    return name
+
+
+def _labels(found: Fields, report: Report) -> dict[str, str]:
+    labels = {}
+    nodes = found.named("labels", "names to texts")
+    if len(nodes) > MAX_LABELS:
+        report.add(found.key("labels"), Code.LIMIT, f"there are {len(nodes)} labels; at most {MAX_LABELS} are possible")
+    for name, node in nodes.items():
+        text = found.text_of(f"labels.{shown(name)}", node)
+        message = "labels are fixed: they cannot hold expressions"
+        if text is not None and not refuse_expressions(node, Code.NOT_HERE, message, "", report):
+            labels[name] = text
+    return labels
+
+
+def _params(found: Fields, report: Report) -> dict[str, dict[str, Any]]:
+    params: dict[str, dict[str, Any]] = {}
+    nodes = found.named("params", "names to schemas")
+    if len(nodes) > MAX_PARAMS:
+        report.add(found.key("params"), Code.LIMIT, f"there are {len(nodes)} params; at most {MAX_PARAMS} are possible")
+    for name, node in nodes.items():
+        what = f'param "{shown(name)}"'
+        key = found.entries["params"].value.mapping[name].key
+        check_name(key, name, VARIABLE, "a param", VARIABLE_RULE, report)
+        params[name] = {}
+        if not isinstance(node.value, dict):
+            hint = f"write {name}: {{type: {node.value}}}" if node.value in TYPES else _default_hint(name, node)
+            report.add(node, Code.WRONG_TYPE, f"{what} must be a JSON Schema, but is {type_of(node)}", hint)
+        elif _is_fixed(node, what, report) and check_schema(node, what, report):
+            check_default(node, what, report)
+            params[name] = node.plain()
+    return params
+
+
+def _is_fixed(node: Node, what: str, report: Report) -> bool:
+    message = f"{what} is fixed: it cannot hold expressions"
+    return not refuse_expressions(node, Code.NOT_HERE, message, "compute the value in a step", report)
+
+
+def _default_hint(name: str, node: Node) -> str:
+    types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    kind = types.get(type(node.value))
+    default = node.raw if node.raw else "..."
+    return (
+        f"write {name}: {{type: {kind}, default: {shown(default, 40)}}}"
+        if kind
+        else f"such as {name}: {{type: string}}"
+    )
+
+
+def _defaults(found: Fields, report: Report) -> Defaults:
+    node = found.get("defaults")
+    if node is None:
+        return Defaults()
+    fields = Fields(node, report, '"defaults"', keys.DEFAULTS)
+    env, uses = read_env(fields, COMMON_NAMES)
+    queue, retry, timeout = read_queue(fields), read_retry(fields, '"defaults"'), read_timeout(fields, '"defaults"')
+    return Defaults(queue, retry, timeout, env, uses)
+
+
+def _code(found: Fields, definition: WorkflowDefinition, report: Report) -> None:
+    node = found.get("code")
+    if node is None:
+        return
+    fields = Fields(node, report, '"code"', keys.CODE)
+    definition.include = fields.texts("include")
+    definition.requirements = fields.text("requirements")
+    for key, paths in (("include", definition.include), ("requirements", (definition.requirements,))):
+        for path in paths or ():
+            if path is not None and not _is_inside(path):
+                message = f'"{shown(path)}" leads out of the definition\'s folder'
+                report.add(fields.entries[key].value, Code.PATH, message, "paths are relative to the definition")
+
+
+def _is_inside(path: str) -> bool:
+    pure = PurePosixPath(path)
+    return (
+        not pure.is_absolute() and ".." not in pure.parts and "\\" not in path and "${{" not in path and ":" not in path
+    )
+
+
+def _steps(found: Fields, definition: WorkflowDefinition, report: Report) -> None:
+    found.require("steps", "such as steps: {hello: {run: echo hello}}")
+    nodes = found.named("steps", "names to steps")
+    if found.has("steps") and found.entries["steps"].value.value == {}:
+        report.add(found.key("steps"), Code.MISSING_KEY, "the workflow has no steps")
+    if len(nodes) > MAX_PLAN_STEPS:
+        message = f"the workflow has {len(nodes):,} steps; at most {MAX_PLAN_STEPS:,} are possible"
+        report.add(found.key("steps"), Code.LIMIT, message, "a map runs one step for each item of a list")
+        return
+    entries = found.entries["steps"].value.mapping if nodes else {}
+    for index, (name, node) in enumerate(nodes.items()):
+        definition.steps[name] = read_step(name, entries[name].key, node, index, report)
