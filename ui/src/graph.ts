@@ -22,8 +22,14 @@ import {
 const MARGIN = 28;
 const MIN_SCALE = 0.02;
 const MAX_SCALE = 2;
-/** A first view is never larger than life, nor so small that nothing can be read when scrolling would do. */
 const FIT_MAX = 1;
+/** When everything would be shown smaller than this, the first view shows a part instead, in a size to be read. */
+const SMALLEST_FIRST = 0.5;
+const FIRST = 0.64;
+/** A plan of more steps is shown whole: the pattern of colours then says more than any part of it. */
+const MANY = 300;
+/** The first view of a large plan is on the first step in the first of these states that there is. */
+const TELLING = ["failed", "running", "retrying", "queued"];
 const FRAME_MS = 90;
 const CLICK_SLACK = 5;
 
@@ -48,7 +54,8 @@ export class GraphView {
   private extent = { width: 0, height: 0 };
   private structure = "";
   private colours: Palette;
-  private touched = false;
+  /** What a change of size brings back: the first view, everything, or nothing once someone has moved it. */
+  private posture: "first" | "all" | "own" = "first";
   private frame = 0;
   private beat: ReturnType<typeof setTimeout> | undefined;
   private pointers = new Map<number, Dot>();
@@ -88,7 +95,7 @@ export class GraphView {
     this.scene.edges = edges;
     if (structure !== this.structure) {
       this.structure = structure;
-      this.touched = false;
+      this.posture = "first";
       this.arrange(this.better());
     }
     this.draw();
@@ -103,6 +110,30 @@ export class GraphView {
 
   /** Shows everything. */
   fit(): void {
+    this.posture = "all";
+    this.showAll();
+  }
+
+  private showFirst(): void {
+    const { nodes, centres } = this.scene;
+    if (!this.view.width || nodes.length === 0) return;
+    const scale = this.fitting(this.extent.width, this.extent.height);
+    if (scale >= SMALLEST_FIRST || nodes.length > MANY) {
+      this.showAll();
+      return;
+    }
+    const telling = TELLING.map((state) => nodes.findIndex((node) => node.state === state)).find((index) => index >= 0);
+    const { width, height } = this.view;
+    this.view = { ...this.view, scale: FIRST };
+    this.centre(centres[telling ?? 0]);
+    // Not past the edge where the plan begins.
+    const side = (value: number, extent: number, room: number) =>
+      extent * FIRST < room - 2 * MARGIN ? (room - extent * FIRST) / 2 : Math.min(MARGIN, Math.max(value, room - MARGIN - extent * FIRST));
+    this.view = { ...this.view, x: side(this.view.x, this.extent.width, width), y: side(this.view.y, this.extent.height, height) };
+    this.draw();
+  }
+
+  private showAll(): void {
     const { width, height } = this.view;
     if (!width || !this.extent.width) return;
     const scale = this.fitting(this.extent.width, this.extent.height);
@@ -119,7 +150,7 @@ export class GraphView {
     const scale = Math.min(MAX_SCALE, Math.max(MIN_SCALE, this.view.scale * factor));
     const ratio = scale / this.view.scale;
     this.view = { ...this.view, scale, x: at.x - (at.x - this.view.x) * ratio, y: at.y - (at.y - this.view.y) * ratio };
-    this.touched = true;
+    this.posture = "own";
     this.draw();
   }
 
@@ -140,7 +171,8 @@ export class GraphView {
     this.scene.routes = routes.map((route, index) => ({ ...route, label: labels[index] }));
     const size = dot(placed);
     this.extent = { width: size.x, height: size.y };
-    this.fit();
+    this.posture = "first";
+    this.showFirst();
   }
 
   private placed(downward: boolean): Layout {
@@ -180,8 +212,12 @@ export class GraphView {
     const { view } = this;
     const at = { x: centre.x * view.scale + view.x, y: centre.y * view.scale + view.y };
     const inside = at.x > 40 && at.y > 20 && at.x < view.width - 40 && at.y < view.height - 20;
-    if (inside) return;
-    this.view = { ...view, x: view.x + view.width / 2 - at.x, y: view.y + view.height / 2 - at.y };
+    if (!inside) this.centre(centre);
+  }
+
+  private centre(on: Dot): void {
+    const { scale, width, height } = this.view;
+    this.view = { ...this.view, x: width / 2 - on.x * scale, y: height / 2 - on.y * scale };
   }
 
   private measure(): void {
@@ -196,7 +232,8 @@ export class GraphView {
     const first = !this.view.width;
     this.measure();
     if (first && this.scene.nodes.length) this.arrange(this.better());
-    else if (!this.touched) this.fit();
+    else if (this.posture === "first") this.showFirst();
+    else if (this.posture === "all") this.showAll();
     this.draw();
   }
 
@@ -260,7 +297,7 @@ export class GraphView {
     if (this.travelled < CLICK_SLACK) return;
     if (this.pointers.size === 2) this.pinch(event.pointerId, from, to);
     else this.view = { ...this.view, x: this.view.x + step.x, y: this.view.y + step.y };
-    this.touched = true;
+    this.posture = "own";
     this.draw();
   }
 
@@ -298,7 +335,7 @@ export class GraphView {
     event.preventDefault();
     if (event.shiftKey) {
       this.view = { ...this.view, x: this.view.x - event.deltaY - event.deltaX };
-      this.touched = true;
+      this.posture = "own";
       this.draw();
     } else {
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 24 : 1;
