@@ -23,7 +23,6 @@ from api.problems import respond, unavailable
 from api.routes import bundles, events, health, logs, outputs, runs, vars, workflows
 from api.schemas import ProblemDocument
 from api.services import Services
-from api.strict_json import StrictRoute
 from api.temporal import Temporal
 from store.database import Database, DatabaseUnavailable
 from store.keys import verify_key
@@ -83,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _routes() -> APIRouter:
-    router = APIRouter(route_class=StrictRoute)
+    router = APIRouter()
     for noun in (health, workflows, bundles, runs, events, logs, outputs, vars):
         router.include_router(noun.router)
     return router

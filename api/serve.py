@@ -29,7 +29,7 @@ def serve(settings: Settings) -> None:
     Raises:
         SystemExit: The address cannot be listened on; the message says why.
     """
-    listener = _listen(settings.api_host, settings.api_port)
+    listener = listen(settings.api_host, settings.api_port)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -59,11 +59,25 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address; port 0 takes a free one.
+
+    Raises:
+        SystemExit: The address cannot be listened on; the message says why.
+    """
+    listener = None
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Not `socket.create_server`: its sockets name no protocol, and asyncio then leaves Nagle's algorithm on, which
+        # holds every second packet of an answer back for 40 ms.
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+        return listener
     except OSError as error:
+        if listener is not None:
+            listener.close()
         reason = error.strerror or str(error)
         sys.exit(f"The API cannot listen on {host}:{port}: {reason}. Choose another with SEGUE_API_PORT.")
 

@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from api.problems import Problem, invalid
 from api.schemas import Bundle
 from api.services import InObjects
+from api.strict_json import StrictRoute
 from store.objects import ObjectExists, ObjectStore
 
-router = APIRouter(tags=["bundles"])
+router = APIRouter(tags=["bundles"], route_class=StrictRoute)
 
 _BUFFER_BYTES = 1024 * 1024
 

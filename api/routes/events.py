@@ -19,6 +19,7 @@ from api.routes.workflows import Name
 from api.run_ids import event_run_id
 from api.schemas import Fire, Fired
 from api.services import InDatabase, InServices, InTemporal, Services
+from api.strict_json import StrictRoute
 from api.triggers import fire
 from store import rows
 from store.database import DatabaseUnavailable
@@ -27,7 +28,7 @@ from store.runs import get_run
 from store.workflows import get_workflow
 from workflows.messages import Event
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], route_class=StrictRoute)
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 

@@ -13,12 +13,13 @@ from api.run_ids import ATTEMPT_PATTERN, STEP_KEY_PATTERN
 from api.schemas import Log, LogLine
 from api.services import InDatabase, InObjects
 from api.step_logs import list_attempts, read_log, step_prefix
+from api.strict_json import StrictRoute
 from store import rows
 from store.database import Database
 from store.runs import get_run, get_step
 from workflows.messages import TERMINAL_STEP_STATES
 
-router = APIRouter(tags=["logs"])
+router = APIRouter(tags=["logs"], route_class=StrictRoute)
 
 StepKey = Annotated[str, Path(pattern=STEP_KEY_PATTERN, examples=["train[0]"])]
 

@@ -19,11 +19,12 @@ from api.routes.runs import RunId
 from api.schemas import FileInfo, Files
 from api.services import InDatabase, InObjects
 from api.step_logs import step_prefix
+from api.strict_json import StrictRoute
 from store import rows
 from store.objects import ObjectStore
 from workflows.messages import REFERENCE
 
-router = APIRouter(tags=["outputs"])
+router = APIRouter(tags=["outputs"], route_class=StrictRoute)
 
 MAX_FILES = 1_000
 MAX_SEARCHED_BYTES = 8 * 1024 * 1024

@@ -21,6 +21,7 @@ from api.problems import Problem, invalid, not_found
 from api.run_ids import RUN_PATTERN, WORKFLOW_PATTERN, new_run_id
 from api.schemas import CancelRun, Run, Runs, RunSummary, StartRun
 from api.services import Actor, InDatabase, InServices, InTemporal, Services
+from api.strict_json import StrictRoute
 from store import rows
 from store.database import Database
 from store.recording import finish_run, get_request
@@ -39,7 +40,7 @@ from workflows.messages import TERMINAL_RUN_STATES, Cause, RunRequest, RunState
 from workflows.params import ParamsError, check_params
 from workflows.plan import Plan
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], route_class=StrictRoute)
 
 MAX_REQUEST_BYTES = 1_800_000
 """Plan, params and vars together: Temporal refuses arguments of 2 MiB."""

@@ -13,9 +13,10 @@ from fastapi import APIRouter, Path, Response
 from api.problems import invalid, not_found
 from api.schemas import Var, Vars, VarValue
 from api.services import InDatabase
+from api.strict_json import StrictRoute
 from store.vars import delete_var, get_vars, set_var
 
-router = APIRouter(tags=["vars"])
+router = APIRouter(tags=["vars"], route_class=StrictRoute)
 
 MAX_VAR_BYTES = 16 * 1024
 

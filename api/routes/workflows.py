@@ -13,6 +13,7 @@ from api.routes.bundles import bundle_key
 from api.run_ids import WORKFLOW_PATTERN
 from api.schemas import Deploy, Deployed, TriggerInfo, Version, VersionSummary, Workflow, Workflows, WorkflowSummary
 from api.services import InDatabase, InObjects, InServices, InTemporal
+from api.strict_json import StrictRoute
 from api.temporal import Temporal
 from api.triggers import apply_triggers, describe_triggers
 from store import rows
@@ -23,7 +24,7 @@ from store.workflows import deploy_workflow, get_version, get_workflow, list_ver
 from translator import DefinitionError, compile_document, compile_yaml
 from workflows.plan import Plan, Trigger
 
-router = APIRouter(tags=["workflows"])
+router = APIRouter(tags=["workflows"], route_class=StrictRoute)
 
 TRIGGER_PATIENCE_SECONDS = 20.0
 """For a deploy with many schedules; each call still has its own short time-out."""

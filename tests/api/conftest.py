@@ -17,7 +17,7 @@ import uvicorn
 from temporalio.client import Client
 
 from api.app import create_app
-from api.serve import Server
+from api.serve import Server, listen
 from store.database import Database
 from store.keys import create_key
 from store.objects import ObjectStore, open_object_store
@@ -66,7 +66,7 @@ def settings_in(folder: Path, temporal_port: int) -> Settings:
 
 @contextlib.asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[Api]:
-    listener = socket.create_server((settings.api_host, 0))
+    listener = listen(settings.api_host, 0)
     server = Server(uvicorn.Config(create_app(settings), lifespan="on", log_config=None, timeout_graceful_shutdown=2))
     serving = asyncio.create_task(server._serve([listener]))  # `serve` would take pytest's signal handlers away
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

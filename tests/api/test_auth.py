@@ -8,6 +8,7 @@ from fastapi.routing import iter_route_contexts
 
 from api.app import create_app
 from api.auth import OPEN_PATHS
+from api.strict_json import StrictRoute
 from store.settings import Settings
 from tests.api.conftest import Api
 
@@ -15,6 +16,11 @@ from tests.api.conftest import Api
 def routes() -> list[tuple[str, str]]:
     document = create_app(Settings()).openapi()
     return [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
+
+
+def test_every_route_reads_json_strictly() -> None:
+    found = [route for route in iter_route_contexts(create_app(Settings()).routes) if "/openapi" not in route.path]
+    assert [route.path for route in found if not isinstance(route.original_route, StrictRoute)] == []
 
 
 def filled(path: str) -> str:
