@@ -38,4 +38,7 @@ def seconds_text(seconds: float) -> str:
     for unit, length in _UNITS:
         if seconds and seconds % length == 0:
             return f"{int(seconds // length)}{unit}"
-    return f"{int(seconds)}s" if seconds == int(seconds) else f"{seconds!r}s"
+    if seconds == int(seconds):
+        return f"{int(seconds)}s"
+    milliseconds = seconds * 1_000
+    return f"{int(milliseconds)}ms" if milliseconds == int(milliseconds) else f"{seconds!r}s"

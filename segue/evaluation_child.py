@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import linecache
 import os
+import re
 import signal
 import sys
 import sysconfig
@@ -20,7 +21,7 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 import segue
-from segue import arrows, dag, document, expression, operators, source_map, triggers  # noqa: F401  # see above
+from segue import arrows, dag, document, engine, expression, operators, source_map, triggers  # noqa: F401  # see above
 from segue.child_path import PACKAGE
 from segue.errors import Diagnostic, InvalidDefinition
 from segue.values import closest
@@ -37,6 +38,7 @@ def main() -> NoReturn:
     path, result, seconds = Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
     sys.argv = [str(path)]
     sys.dont_write_bytecode = True
+    engine.evaluating = True
     sys.path.insert(1, str(path.parent))
     outcome = _outcome(path, seconds)
     result.write_text(json.dumps(outcome), encoding="utf-8")
@@ -151,14 +153,14 @@ def _is_users(file: str, path: Path) -> bool:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, ImportError) and error.name == "segue" and error.name_from:
-        return f"segue has nothing called {error.name_from!r}"
+    if missing := _missing_name(error):
+        return f"segue has nothing called {missing!r}"
     return f"{type(error).__name__}: {_text(error)}"[:_MESSAGE_LIMIT]
 
 
 def _hint(error: BaseException) -> str:
-    if isinstance(error, ImportError) and error.name == "segue" and error.name_from:
-        return closest(error.name_from, segue.__all__)
+    if missing := _missing_name(error):
+        return closest(missing, segue.__all__)
     if isinstance(error, ModuleNotFoundError):
         return (
             "a definition sees the standard library, segue and the files beside it: "
@@ -167,6 +169,13 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, TypeError) and ">>" in str(error):
         return "an arrow needs an operator or a group on one side; use chain([a, b], [c, d]) for two lists"
     return ""
+
+
+def _missing_name(error: BaseException) -> str | None:
+    if not isinstance(error, ImportError) or error.name != "segue":
+        return None
+    found = re.match("cannot import name '([^']+)'", str(error))
+    return found[1] if found else None
 
 
 def _text(error: BaseException) -> str:

@@ -218,6 +218,14 @@ class RunEvent:
     run: RunSummary | None = None
     step: Step | None = None
 
+    @classmethod
+    def from_json(cls, kind: str, document: Mapping[str, Any]) -> RunEvent:
+        """Read the data of an event of this kind, `run` or `step`."""
+        at = time_of(document.get("at"))
+        if kind == "run":
+            return cls(document["seq"], at, run=RunSummary.from_json(document))
+        return cls(document["seq"], at, step=Step.from_json(document))
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -226,6 +234,31 @@ class LogLine:
     at: float
     stream: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some lines of an attempt's log.
+
+    Attributes:
+        attempt: The attempt's name; None when the step has not written anything yet.
+        attempts: The names of all attempts, oldest first.
+        next: Where the next page begins.
+        complete: Whether nothing will follow.
+    """
+
+    attempt: str | None
+    attempts: tuple[str, ...]
+    lines: tuple[LogLine, ...]
+    next: int
+    complete: bool
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> LogPage:
+        """Read the service's object."""
+        lines = tuple(LogLine(line["at"], line["stream"], line["text"]) for line in document["lines"])
+        names = tuple(document["attempts"])
+        return cls(document["attempt"], names, lines, int(document["next"] or 0), document["complete"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,272 @@
+"""The client for asyncio; see `segue.client` for the one that blocks.
+
+Evaluating and packing a definition happens in a thread. `wait` takes its time-out as the other client's does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from segue import calls
+from segue.client_base import ClientBase, checked, is_file
+from segue.errors import NotFound
+from segue.event_stream import EventStream
+from segue.log_tail import read_log
+from segue.models import Deployed, LogLine, Run, RunEvent, RunSummary, Workflow
+from segue.submission import Definition, read_definition
+from segue.transport import AsyncTransport, Lost
+
+
+@dataclass(frozen=True)
+class AsyncRunHandle:
+    """A run that was started: a way to follow it."""
+
+    client: AsyncClient
+    id: str
+    workflow: str
+
+    @property
+    def url(self) -> str:
+        """The address of its page."""
+        return self.client.run_url(self.id)
+
+    async def get(self) -> Run:
+        """Return the run as it is now."""
+        return await self.client.get_run(self.id)
+
+    async def wait(self, timeout: float | None = None, *, check: bool = True) -> Run:  # noqa: ASYNC109
+        """Wait for the run's end; see `AsyncClient.wait`."""
+        return await self.client.wait(self.id, timeout, check=check)
+
+    async def cancel(self, reason: str = "") -> Run:
+        """Ask the run to cancel; its end follows a moment later."""
+        return await self.client.cancel(self.id, reason)
+
+    def events(self, after: int = 0) -> AsyncIterator[RunEvent]:
+        """Follow the run; see `AsyncClient.events`."""
+        return self.client.events(self.id, after)
+
+    def logs(self, step: str, *, attempt: str | int | None = None, follow: bool = False) -> AsyncIterator[LogLine]:
+        """Read a step's log; see `AsyncClient.logs`."""
+        return self.client.logs(self.id, step, attempt=attempt, follow=follow)
+
+    async def output(self, step: str) -> Any:
+        """Return a step's whole output."""
+        return await self.client.output(self.id, step)
+
+
+class AsyncClient(ClientBase):
+    """A connection to a Segue service; may be used in an `async with` block.
+
+    Args:
+        api_url: The service's address; without it `SEGUE_API_URL`, else the `segue dev` of this folder or one above.
+        api_key: Its API key; without it `SEGUE_API_KEY`, else that of the same `segue dev`.
+
+    Raises:
+        ServiceUnreachable: No service is known here.
+        MissingPackage: httpx is not installed.
+    """
+
+    def __init__(self, api_url: str | None = None, api_key: str | None = None) -> None:
+        super().__init__(api_url, api_key)
+        self._transport = AsyncTransport(self.address)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    async def deploy(self, path: str | Path, *, name: str | None = None) -> Deployed:
+        """Store the definition in a file as its workflow's newest version.
+
+        A Python file is evaluated in a child process. Deploying what is there already changes nothing.
+
+        Args:
+            path: A YAML or Python file.
+            name: Which workflow is meant, when the file has several.
+
+        Raises:
+            InvalidDefinition: With everything that is wrong with it.
+            InvalidBundle: Its code cannot be packed.
+        """
+        return await self.submit(await asyncio.to_thread(read_definition, Path(path), name))
+
+    async def submit(self, definition: Definition) -> Deployed:
+        """Deploy a definition that was read before."""
+        bundle = await asyncio.to_thread(definition.bundle)
+        if bundle is not None:
+            try:
+                await self._transport.send(calls.has_bundle(bundle.sha256))
+            except NotFound:
+                await self._transport.send(calls.put_bundle(bundle.sha256, bundle.data))
+        sha256 = bundle.sha256 if bundle is not None else None
+        return await self._transport.send(calls.deploy(definition.source, definition.document, sha256))
+
+    async def run(
+        self,
+        workflow: str | Path,
+        params: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        wait: bool = False,
+        idempotency_key: str | None = None,
+    ) -> AsyncRunHandle:
+        """Start a run.
+
+        Args:
+            workflow: A workflow's name, or the file of its definition, which is then deployed first.
+            params: By name.
+            version: Which version runs; the newest without it.
+            wait: Whether to wait for the end, and raise `RunFailed` when it is not a good one.
+            idempotency_key: The same key and arguments start one run, however often they are sent.
+
+        Raises:
+            NotFound: There is no such workflow or version.
+            InvalidParams: The params do not fit it.
+        """
+        if is_file(workflow):
+            deployed = await self.deploy(workflow)
+            workflow, version = deployed.name, deployed.version
+        run = await self._transport.send(calls.start_run(str(workflow), params or {}, version, idempotency_key))
+        handle = self.handle(run.id, run.workflow)
+        if wait:
+            await handle.wait()
+        return handle
+
+    def handle(self, run: str, workflow: str = "") -> AsyncRunHandle:
+        """Return a handle of a run that was started elsewhere; nothing is asked."""
+        return AsyncRunHandle(self, run, workflow)
+
+    async def wait(self, run: str, timeout: float | None = None, *, check: bool = True) -> Run:  # noqa: ASYNC109
+        """Wait for a run's end and return it. A service that is away for a minute is waited for.
+
+        Args:
+            run: Its id.
+            timeout: Seconds to wait at most.
+            check: Whether a run that did not succeed is an error.
+
+        Raises:
+            RunFailed: The run failed or was cancelled.
+            WaitTimeout: It has not ended in time; it goes on.
+        """
+        found = await self.get_run(run)
+        if not found.ended:
+            deadline = None if timeout is None else time.monotonic() + timeout
+            async for _ in self._follow(EventStream(run, found.seq, deadline=deadline)):
+                pass
+            found = await self.get_run(run)
+        return checked(found) if check else found
+
+    def events(self, run: str, after: int = 0) -> AsyncIterator[RunEvent]:
+        """Yield what happens to a run until it has ended, without gaps, across lost connections.
+
+        Args:
+            run: Its id.
+            after: Number of the last event that is known; 0 yields all from the start.
+        """
+        return self._follow(EventStream(run, after))
+
+    async def runs(self, workflow: str | None = None, *, state: str | None = None, limit: int = 50) -> list[RunSummary]:
+        """Return runs, newest first."""
+        found: list[RunSummary] = []
+        cursor = None
+        for size in calls.pages(limit):
+            page, cursor = await self._transport.send(calls.list_runs(workflow, state, size, cursor))
+            found += page
+            if cursor is None:
+                break
+        return found
+
+    async def get_run(self, run: str) -> Run:
+        """Return a run with its steps."""
+        return await self._transport.send(calls.get_run(run))
+
+    async def cancel(self, run: str, reason: str = "") -> Run:
+        """Ask a run to cancel; its end follows a moment later."""
+        return await self._transport.send(calls.cancel_run(run, reason))
+
+    async def logs(
+        self, run: str, step: str, *, attempt: str | int | None = None, follow: bool = False
+    ) -> AsyncIterator[LogLine]:
+        """Yield the lines that a step wrote.
+
+        Args:
+            run: The run's id.
+            step: The step's key, such as `train` or `train[3]`.
+            attempt: An attempt's name, or its place from 1; without it, the newest.
+            follow: Whether to wait for lines to come until the step has ended, all further attempts included.
+        """
+        script = read_log(run, step, attempt, follow)
+        answer: Any = None
+        while True:
+            try:
+                wish = script.send(answer)
+            except StopIteration:
+                return
+            answer = None
+            if isinstance(wish, calls.Call):
+                answer = await self._transport.send(wish)
+            elif isinstance(wish, float):
+                await asyncio.sleep(wish)
+            else:
+                yield wish
+
+    async def output(self, run: str, step: str) -> Any:
+        """Return a step's whole output, however large."""
+        return await self._transport.send(calls.get_output(run, step))
+
+    async def workflows(self) -> list[Workflow]:
+        """Return all workflows."""
+        return await self._transport.send(calls.list_workflows())
+
+    async def get_workflow(self, name: str) -> Workflow:
+        """Return one workflow."""
+        return await self._transport.send(calls.get_workflow(name))
+
+    async def get_plan(self, name: str, version: int) -> dict[str, Any]:
+        """Return what runs in a version, as JSON."""
+        return await self._transport.send(calls.get_plan(name, version))
+
+    async def fire_event(self, workflow: str, event_id: str, payload: Any = None, *, name: str | None = None) -> str:
+        """Send an event to a workflow's event trigger; return the id of the run it starts.
+
+        The same event id starts one run, however often it is sent.
+        """
+        return await self._transport.send(calls.fire_event(workflow, event_id, payload, name))
+
+    async def vars(self) -> dict[str, Any]:
+        """Return all variables of the service."""
+        return await self._transport.send(calls.list_vars())
+
+    async def set_var(self, name: str, value: Any) -> None:
+        """Set a variable; runs that are started from now on see it."""
+        await self._transport.send(calls.set_var(name, value))
+
+    async def delete_var(self, name: str) -> None:
+        """Remove a variable."""
+        await self._transport.send(calls.delete_var(name))
+
+    async def _follow(self, stream: EventStream) -> AsyncIterator[RunEvent]:
+        while not stream.ended:
+            try:
+                async for line in self._transport.lines(stream.call(), stream.silence()):
+                    event = stream.feed(line)
+                    if event is not None:
+                        yield event
+            except Lost:
+                pass
+            if not stream.ended:
+                await asyncio.sleep(stream.interrupted())

@@ -1,0 +1,210 @@
+"""Every call of the service's API, as data: what to send, and how to read the answer.
+
+No I/O happens here, so that the sync and the async client share all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+from segue.errors import (
+    Conflict,
+    Diagnostic,
+    InvalidDefinition,
+    InvalidParams,
+    NotFound,
+    SegueError,
+    ServiceUnreachable,
+    SubmitError,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from segue.models import Deployed, LogPage, Run, RunSummary, Workflow
+
+T = TypeVar("T")
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request. Every one of them may be sent again: the second time changes nothing.
+
+    Attributes:
+        read: Turns the answer's JSON into what the caller gets.
+        content: A body of bytes, instead of `json`.
+    """
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    query: dict[str, str] = field(default_factory=dict)
+    json: Any = None
+    content: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def deploy(source: Mapping[str, Any], document: Mapping[str, Any] | None, bundle: str | None) -> Call[Deployed]:
+    """Store a definition as its workflow's newest version."""
+    body = {"source": dict(source), "document": document, "bundle": bundle}
+    return Call("POST", "/workflows", Deployed.from_json, json=body)
+
+
+def has_bundle(sha256: str) -> Call[bool]:
+    """Ask whether a bundle is stored; its absence is a `NotFound`."""
+    return Call("HEAD", f"/bundles/{sha256}", lambda _: True)
+
+
+def put_bundle(sha256: str, data: bytes) -> Call[None]:
+    """Store a bundle."""
+    return Call("PUT", f"/bundles/{sha256}", _nothing, content=data, headers={"Content-Type": "application/zip"})
+
+
+def start_run(workflow: str, params: Mapping[str, Any], version: int | None, key: str | None) -> Call[Run]:
+    """Start a run; the same key and body start one run, however often they are sent."""
+    body = {"workflow": workflow, "params": dict(params), **({"version": version} if version is not None else {})}
+    return Call("POST", "/runs", Run.from_json, json=body, headers={"Idempotency-Key": key or uuid4().hex})
+
+
+def list_runs(
+    workflow: str | None, state: str | None, limit: int, cursor: str | None
+) -> Call[tuple[list[RunSummary], str | None]]:
+    """Return a page of runs, newest first, and the cursor of the next."""
+    query = {"workflow": workflow, "state": state, "limit": str(limit), "cursor": cursor}
+    return Call("GET", "/runs", _runs, query={name: value for name, value in query.items() if value is not None})
+
+
+def get_run(run: str) -> Call[Run]:
+    """Return a run with its steps."""
+    return Call("GET", f"/runs/{_part(run)}", Run.from_json)
+
+
+def cancel_run(run: str, reason: str) -> Call[Run]:
+    """Ask a run to cancel."""
+    return Call("POST", f"/runs/{_part(run)}/cancel", Run.from_json, json={"reason": reason})
+
+
+def follow_run(run: str, after: int) -> Call[None]:
+    """Open a run's event stream."""
+    headers = {"Accept": "text/event-stream"}
+    return Call("GET", f"/runs/{_part(run)}/events", _nothing, query={"after": str(after)}, headers=headers)
+
+
+def get_logs(run: str, step: str, attempt: str | None, after: int) -> Call[LogPage]:
+    """Return a page of an attempt's log."""
+    query = {"after": str(after), **({"attempt": attempt} if attempt else {})}
+    return Call("GET", f"/runs/{_part(run)}/steps/{_part(step)}/logs", LogPage.from_json, query=query)
+
+
+def get_output(run: str, step: str) -> Call[Any]:
+    """Return a step's whole output."""
+    return Call("GET", f"/runs/{_part(run)}/steps/{_part(step)}/output", _as_it_is)
+
+
+def list_workflows() -> Call[list[Workflow]]:
+    """Return all workflows."""
+    return Call("GET", "/workflows", lambda found: [Workflow.from_json(each) for each in found["workflows"]])
+
+
+def get_workflow(name: str) -> Call[Workflow]:
+    """Return one workflow."""
+    return Call("GET", f"/workflows/{_part(name)}", Workflow.from_json)
+
+
+def get_plan(name: str, version: int) -> Call[dict[str, Any]]:
+    """Return what runs in a version."""
+    return Call("GET", f"/workflows/{_part(name)}/versions/{version}", lambda found: dict(found["plan"]))
+
+
+def fire_event(workflow: str, event: str, payload: Any, name: str | None) -> Call[str]:
+    """Send an event; return the id of the run that it starts."""
+    body = {"id": event, "payload": payload, **({"name": name} if name is not None else {})}
+    return Call("POST", f"/workflows/{_part(workflow)}/events", lambda found: str(found["run"]), json=body)
+
+
+def list_vars() -> Call[dict[str, Any]]:
+    """Return all variables."""
+    return Call("GET", "/vars", lambda found: dict(found["vars"]))
+
+
+def set_var(name: str, value: Any) -> Call[None]:
+    """Set a variable."""
+    return Call("PUT", f"/vars/{_part(name)}", _nothing, json={"value": value})
+
+
+def delete_var(name: str) -> Call[None]:
+    """Remove a variable."""
+    return Call("DELETE", f"/vars/{_part(name)}", _nothing)
+
+
+def answer_of(call: Call[T], status: int, content_type: str, body: bytes) -> T:
+    """Read an answer.
+
+    Raises:
+        SegueError: The service refused, or is not one of ours.
+    """
+    if status >= 400:
+        raise refusal(call, status, content_type, body)
+    try:
+        return call.read(json.loads(body) if body else None)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnexpectedAnswer(
+            f"The answer to {call.method} {PREFIX}{call.path} is not one of Segue's ({type(error).__name__}: {error}).",
+            hint="Is SEGUE_API_URL the address of a Segue service, and of this version?",
+        ) from None
+
+
+def refusal(call: Call[Any], status: int, content_type: str, body: bytes) -> SegueError:
+    """Return the error that a problem document stands for."""
+    if status in (502, 503, 504):
+        return ServiceUnreachable(_problem(content_type, body).get("detail") or f"The service answers {status}.")
+    problem = _problem(content_type, body)
+    detail = str(problem.get("detail") or f"The service answers {status} to {call.method} {PREFIX}{call.path}.")
+    if status in (401, 403):
+        return Unauthorized(detail, hint="Check SEGUE_API_KEY.")
+    if not problem and not (call.method == "HEAD" and status == 404):
+        return UnexpectedAnswer(detail, hint="Is SEGUE_API_URL the address of a Segue service?")
+    if problem.get("diagnostics"):
+        return InvalidDefinition([Diagnostic.from_json(each) for each in problem["diagnostics"]])
+    if problem.get("code") == "params_invalid":
+        problems = [(str(each["path"]), str(each["message"])) for each in problem.get("errors") or ()]
+        return InvalidParams("The params do not fit the workflow.", problems)
+    kinds: dict[int, type[SegueError]] = {404: NotFound, 409: Conflict}
+    return kinds.get(status, SubmitError if status < 500 else UnexpectedAnswer)(detail)
+
+
+def _problem(content_type: str, body: bytes) -> dict[str, Any]:
+    if content_type.partition(";")[0].strip() != "application/problem+json":
+        return {}
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def pages(limit: int) -> Iterator[int]:
+    """Yield the sizes of pages that together hold `limit` entries."""
+    while limit > 0:
+        yield min(limit, 200)
+        limit -= 200
+
+
+def _runs(found: Any) -> tuple[list[RunSummary], str | None]:
+    return [RunSummary.from_json(run) for run in found["runs"]], found.get("next")
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _as_it_is(found: Any) -> Any:
+    return found
