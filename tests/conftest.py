@@ -9,23 +9,26 @@ from pathlib import Path
 import pytest
 
 from segue import Client
+from tests.connections import connected
+from tests.servers import PostgreSQL
 from workers.stack import Stack
 
 REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests decide where everything is; environments of steps are built once for all stacks of the session."""
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing is set from outside; the cache of workers, so that all stacks of the session build an environment once."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEGUE_")]:
             patch.delenv(name)
-        patch.setenv("SEGUE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        yield
+        cache = tmp_path_factory.mktemp("cache")
+        patch.setenv("SEGUE_CACHE_DIR", str(cache))
+        yield cache
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, no_settings_from_outside: None) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[Stack]:
     """The stack of `segue dev`: Temporal, API, workers, on free ports, with its data in a temporary folder."""
     with Stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
@@ -34,5 +37,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory, no_settings_from_outside: No
 @pytest.fixture(scope="session")
 def client(stack: Stack) -> Iterator[Client]:
     """A client of the session's stack."""
-    with Client(api_url=str(stack.service["api_url"]), api_key=str(stack.service["api_key"])) as connected:
-        yield connected
+    with connected(stack) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server."""
+    server = PostgreSQL()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgreSQL) -> str:
+    """Address of an empty database on the session's server."""
+    return postgresql.url(await postgresql.create_database())

@@ -1,0 +1,11 @@
+"""A client of a stack."""
+
+from __future__ import annotations
+
+from segue import Client
+from workers.stack import Stack
+
+
+def connected(stack: Stack) -> Client:
+    """Return a client of `stack`; use it in a `with`."""
+    return Client(api_url=str(stack.service["api_url"]), api_key=str(stack.service["api_key"]))
