@@ -94,6 +94,8 @@ class StepTask:
         generation: How often this step was scheduled before in the same run (after a worker was lost).
         item: The item of a map; None outside a map.
         requirements: Path of the requirements file in the bundle.
+        timeout: Seconds after which the worker itself ends the attempt, with its log; Temporal's own limit is a little
+            longer. None: Temporal's limit alone.
     """
 
     run: str
@@ -111,6 +113,7 @@ class StepTask:
     item: Any = None
     bundle: str | None = None
     requirements: str | None = None
+    timeout: float | None = None
 
 
 @dataclass(slots=True)

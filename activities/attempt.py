@@ -1,0 +1,171 @@
+"""One try of a step: who it is, where its objects go, and what an operator may use while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from temporalio import activity
+
+from activities.bundles import BundleCache
+from activities.digest import digest_of
+from activities.environments import EnvironmentCache
+from activities.errors import StepFailed
+from activities.logs import LogSink
+from activities.process import ProcessHost
+from activities.scratch import ScratchSpace, remove
+from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
+from workflows.messages import REFERENCE, StepResult, StepTask
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+STORE_PATIENCE_SECONDS = 60.0
+"""How long a step that has its output waits for a store that does not take it."""
+STORE_RETRY_SECONDS = 1.0
+HEARTBEATS_PER_TIMEOUT = 3
+MIN_HEARTBEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What the attempts of one worker process share.
+
+    Attributes:
+        worker: The worker's identity.
+        python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
+        threads: Where calls that block are made.
+    """
+
+    objects: ObjectStore
+    worker: str
+    python: str | None
+    import_path: Path
+    processes: ProcessHost
+    scratch: ScratchSpace
+    bundles: BundleCache
+    environments: EnvironmentCache
+    threads: ThreadPoolExecutor
+
+
+class Attempt:
+    """One attempt of a step on this worker.
+
+    Attributes:
+        task: What to do.
+        number: Of the attempt, from 1, counted over generations.
+        folder: Prefix of its objects; no other attempt ever writes under it.
+        log: Where its output goes.
+        idempotency_key: Names this attempt to other services.
+        remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
+    """
+
+    def __init__(self, task: StepTask, info: activity.Info, workshop: Workshop) -> None:
+        self.task = task
+        self.workshop = workshop
+        self.started_at = time.time()
+        policy = info.retry_policy
+        # A generation follows when the one before has used up its attempts.
+        earlier = task.generation * policy.maximum_attempts if policy else 0
+        self.number = earlier + info.attempt
+        self.name = f"{task.generation:03}.{info.attempt:03}-{(info.workflow_run_id or '')[:8]}"
+        self.folder = f"runs/{task.run}/{task.key}/{self.name}"
+        self.idempotency_key = f"{task.run}/{task.key}/{task.generation}.{info.attempt}"
+        self.log = LogSink(self._put_log)
+        self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
+        self._heartbeat: Sequence[Any] = info.heartbeat_details
+        timeout = info.heartbeat_timeout
+        self._interval = (
+            max(MIN_HEARTBEAT_SECONDS, timeout.total_seconds() / HEARTBEATS_PER_TIMEOUT) if timeout else None
+        )
+        self._scratch: Path | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of its own, removed when the attempt is over."""
+        if self._scratch is None:
+            self._scratch = self.workshop.scratch.make()
+        return self._scratch
+
+    @property
+    def worker_stops(self) -> bool:
+        """Whether the attempt is cancelled because its worker stops, not because its work is no longer wanted."""
+        details = activity.cancellation_details()
+        return details is not None and details.worker_shutdown
+
+    def result(self, value: Any = None, output: dict[str, Any] | None = None) -> StepResult:
+        """Return the attempt as it ends now."""
+        return StepResult(
+            value=value,
+            output=output,
+            folder=self.folder,
+            attempt=self.number,
+            worker=self.workshop.worker,
+            started_at=self.started_at,
+            ended_at=time.time(),
+        )
+
+    async def blocking(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Make a call that blocks, in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.workshop.threads, functools.partial(call, *args, **kwargs))
+
+    async def put(self, name: str, data: bytes, kind: str = "json") -> dict[str, Any]:
+        """Write an object of this attempt and return the reference to it.
+
+        Raises:
+            StepFailed: The store did not take it within `STORE_PATIENCE_SECONDS`.
+        """
+        key = f"{self.folder}/{name}"
+        await self._persist(functools.partial(self.workshop.objects.put, key, data, create_only=True))
+        return {REFERENCE: kind, "key": key, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    async def put_file(self, name: str, path: Path, kind: str = "file") -> dict[str, Any]:
+        """Write a file of any size as an object; otherwise like `put`."""
+        key = f"{self.folder}/{name}"
+        size, digest = await self.blocking(digest_of, path)
+        await self._persist(functools.partial(self.workshop.objects.put_file, key, path, create_only=True))
+        return {REFERENCE: kind, "key": key, "size": size, "sha256": digest}
+
+    def remember(self, details: Any) -> None:
+        """Have Temporal keep small JSON `details` for the next attempt, should this worker be lost."""
+        self._heartbeat = [details]
+        activity.heartbeat(details)
+
+    async def heartbeats(self) -> None:
+        """Tell Temporal that this worker is alive, until cancelled."""
+        while self._interval is not None:
+            await asyncio.sleep(self._interval)
+            activity.heartbeat(*self._heartbeat)
+
+    async def clear_up(self) -> None:
+        """Remove the scratch folder."""
+        if self._scratch is not None:
+            folder, self._scratch = self._scratch, None
+            await self.blocking(remove, folder)
+
+    async def _put_log(self, name: str, data: bytes) -> None:
+        try:
+            await self.blocking(self.workshop.objects.put, f"{self.folder}/{name}", data, create_only=True)
+        except ObjectExists:
+            return  # a try before this one had reached the store after all
+
+    async def _persist(self, call: Callable[[], None]) -> None:
+        give_up_at = time.monotonic() + STORE_PATIENCE_SECONDS
+        while True:
+            try:
+                return await self.blocking(call)
+            except ObjectExists:
+                return None  # likewise: the key is this attempt's alone
+            except ObjectStoreUnavailable as error:
+                if time.monotonic() > give_up_at:
+                    raise StepFailed("ObjectStoreUnavailable", str(error)) from None
+                self.log.line(f"[segue] {error}; trying again")
+            await asyncio.sleep(STORE_RETRY_SECONDS)

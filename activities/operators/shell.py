@@ -1,0 +1,118 @@
+"""The shell operator: runs a script with bash, or sh where there is no bash.
+
+Values come in through environment variables and never through the script's text. They go out as `key=value` lines in
+`$SEGUE_OUTPUT` (`key<<END`, lines, `END` for text of several lines), files through `$SEGUE_ARTIFACTS`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+from activities.attempt import Attempt
+from activities.declared import typed_text
+from activities.errors import StepFailed
+from activities.process import Exit
+from activities.references import Inputs, Outputs
+from activities.values import MAX_DOCUMENT_BYTES, checked, invalid
+from activities.workplace import Workplace, finish, prepare
+from workflows.messages import JSON
+
+_BY_SIGNAL = 128
+"""What a shell adds to the number of the signal that ended its command."""
+
+
+class ShellOperator:
+    """Runs `action.script`."""
+
+    async def run(self, attempt: Attempt) -> JSON:
+        """Run the script; see `Operator`."""
+        place = await prepare(attempt, Inputs(attempt))
+        script = attempt.scratch / "script"
+        script.write_text(attempt.task.action["script"], encoding="utf-8", errors="surrogateescape")
+        exit = await place.run(attempt, *_shell(place), str(script))
+        failure = exit_failure(exit, "the script", attempt)
+        await finish(attempt, Outputs(attempt, place.artifacts), failure)
+        if failure:
+            raise failure
+        return checked(typed_text(await attempt.blocking(_read_output, place), attempt.task.output))
+
+
+def exit_failure(exit: Exit, what: str, attempt: Attempt) -> StepFailed | None:
+    """Return the failure of a command that did not end with code 0."""
+    if exit.code == 0:
+        return None
+    tail = attempt.log.tail("stderr")
+    detail = {"exit_code": exit.code, "signal": exit.signal, "log_tail": tail}
+    number = exit.signal or ((exit.code or 0) - _BY_SIGNAL if (exit.code or 0) > _BY_SIGNAL else None)
+    message = f"{what} was ended by {_signal(exit.signal)}" if exit.signal else f"{what} ended with code {exit.code}"
+    if number and not exit.signal and (name := _signal(number)):
+        message += f" (a command was ended by {name})"
+    if number == signal.SIGKILL:
+        message += "; often the machine ran out of memory"
+    if tail and (last := next((line for line in reversed(tail) if line.strip()), "")):
+        message += f": {last}"
+    return StepFailed("ExitCode", message, {name: fact for name, fact in detail.items() if fact not in (None, [])})
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}" if number < signal.NSIG else ""
+
+
+def _shell(place: Workplace) -> tuple[str, ...]:
+    if bash := shutil.which("bash", path=place.env.get("PATH")):
+        return (bash, "--noprofile", "--norc", "-e", "-o", "pipefail")
+    return ("sh", "-e")
+
+
+def _read_output(place: Workplace) -> dict[str, str]:
+    try:
+        with place.output.open("rb") as file:
+            data = file.read(MAX_DOCUMENT_BYTES + 1)
+    except OSError as error:
+        raise invalid("$SEGUE_OUTPUT", f"cannot be read: {error.strerror}") from None
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise invalid("$SEGUE_OUTPUT", f"has more than {MAX_DOCUMENT_BYTES:,} bytes; leave a file in $SEGUE_ARTIFACTS")
+    try:
+        return parse_output(data.decode())
+    except UnicodeDecodeError as error:
+        raise invalid("$SEGUE_OUTPUT", f"is not UTF-8 (byte {error.start})") from None
+
+
+def parse_output(text: str) -> dict[str, str]:
+    """Return the values of `key=value` lines and `key<<END` blocks; a key's last value counts.
+
+    Raises:
+        StepFailed: `OutputInvalid`, naming the line.
+    """
+    values: dict[str, str] = {}
+    lines = enumerate(text.split("\n"), 1)
+    for number, raw in lines:
+        line = raw.removesuffix("\r")
+        if not line.strip():
+            continue
+        key, mark, value = _split(line)
+        if not mark or not key:
+            raise invalid(f"$SEGUE_OUTPUT line {number}", f"is neither key=value nor key<<END: {line[:80]!r}")
+        if mark == "<<":
+            block = []
+            for _, inner in lines:
+                if inner.removesuffix("\r") == value:
+                    break
+                block.append(inner)
+            else:
+                raise invalid(f"$SEGUE_OUTPUT line {number}", f"has no line {value!r} that ends the text of {key!r}")
+            value = "\n".join(block)
+        values[key] = value
+    return values
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    """Return key, mark and value; the mark that comes first counts, as in `a=b<<c`."""
+    equals, block = line.find("="), line.find("<<")
+    mark = "<<" if block >= 0 and (equals < 0 or block < equals) else "="
+    key, found, value = line.partition(mark)
+    return key.strip(), found, value.strip() if mark == "<<" else value

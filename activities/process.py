@@ -1,0 +1,252 @@
+"""Runs a command for a step: in a session of its own, with its output in the log, and gone when the step is over.
+
+The command sees no environment but the one it is given; `base_environment` says what of the worker's own a step may
+see. Credentials of the service are never among it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from activities.errors import StepFailed
+from activities.logs import LogSink
+
+GRACE_SECONDS = 2.0
+"""What a command gets to end by itself between SIGTERM and SIGKILL."""
+MAX_VARIABLE_BYTES = 128 * 1024
+"""Linux's MAX_ARG_STRLEN: the longest single argument or environment variable."""
+GUARD = Path(__file__).with_name("guard.py")
+DRAIN_SECONDS = 2.0
+"""Bound on reading what is left in the pipes once all processes are gone."""
+
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    # Which devices a GPU worker may use, and where their libraries are.
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+)
+
+
+def base_environment() -> dict[str, str]:
+    """Return those variables of the worker's own environment that a step may see."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run.
+
+    Attributes:
+        argv: Program and arguments; looked up on the `PATH` of `env`.
+        env: The whole environment.
+        cwd: The folder it starts in.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a command ended: with a code, or by a signal."""
+
+    code: int | None = None
+    signal: int | None = None
+
+
+class ProcessHost:
+    """Starts the commands of a worker's steps, through one guard process that is started when it is first needed.
+
+    All calls come from one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._requests: socket.socket | None = None
+
+    async def run(self, command: Command, log: LogSink, *, grace: float = GRACE_SECONDS) -> Exit:
+        """Run a command to its end; its output goes to `log`.
+
+        On return, also by cancellation, no process of the command is left. A cancelled command gets SIGTERM and,
+        after `grace` seconds, SIGKILL.
+
+        Raises:
+            StepFailed: It could not be started.
+        """
+        process = await self._start(command)
+        pumps = [
+            asyncio.create_task(log.copy("stdout", process.stdout)),
+            asyncio.create_task(log.copy("stderr", process.stderr)),
+        ]
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            process.terminate()
+            with contextlib.suppress(TimeoutError, StepFailed):
+                await asyncio.wait_for(process.wait(), grace)
+            raise
+        finally:
+            process.kill()
+            try:
+                with contextlib.suppress(StepFailed):
+                    await process.wait()
+                await asyncio.wait(pumps, timeout=DRAIN_SECONDS)
+            finally:
+                process.close()
+
+    async def _start(self, command: Command) -> _Process:
+        for problem in _refusals(command):
+            raise StepFailed("InputInvalid", problem, retryable=False)
+        stdout, theirs_out = os.pipe()
+        stderr, theirs_err = os.pipe()
+        control, theirs = socket.socketpair()
+        with tempfile.TemporaryFile() as job, theirs:
+            try:
+                job.write(
+                    json.dumps({"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}).encode()
+                )
+                job.seek(0)
+                await self._request([job.fileno(), theirs_out, theirs_err, theirs.fileno()])
+            except BaseException:
+                for descriptor in (stdout, stderr):
+                    os.close(descriptor)
+                control.close()
+                raise
+            finally:
+                os.close(theirs_out)
+                os.close(theirs_err)
+        return await _Process.connect(control, stdout, stderr)
+
+    async def _request(self, descriptors: list[int]) -> None:
+        """Hand a job to the guard process, which is started again should it be gone."""
+        for _ in range(100):
+            if self._requests is None:
+                self._requests = _spawn_guard()
+                weakref.finalize(self, self._requests.close)
+            try:
+                socket.send_fds(self._requests, [b"j"], descriptors)
+                return
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+            except OSError:
+                self._requests.close()
+                self._requests = None
+        raise StepFailed("WorkerLost", "this worker cannot start processes any more")
+
+
+class _Process:
+    """A command that was handed to a guard."""
+
+    def __init__(
+        self,
+        reports: asyncio.StreamReader,
+        orders: asyncio.StreamWriter,
+        pipes: list[tuple[asyncio.StreamReader, asyncio.ReadTransport]],
+    ) -> None:
+        self._reports = reports
+        self._orders = orders
+        self._pipes = pipes
+        self._report: dict[str, Any] = {}
+        self.stdout, self.stderr = (reader for reader, _ in pipes)
+
+    @classmethod
+    async def connect(cls, control: socket.socket, *pipes: int) -> _Process:
+        reports, orders = await asyncio.open_unix_connection(sock=control)
+        return cls(reports, orders, [await _read_pipe(pipe) for pipe in pipes])
+
+    async def wait(self) -> Exit:
+        """Wait until the command has ended and nothing of it is left; may be called again.
+
+        Raises:
+            StepFailed: It was never started.
+        """
+        while line := await self._reports.readline():
+            # A refusal is followed by the exit of the process that was to become the command.
+            self._report = json.loads(line) | self._report
+        if "refused" in self._report:
+            raise StepFailed("CommandRefused", f"cannot start {self._report['refused']}")
+        if "exit" not in self._report and "signal" not in self._report:
+            # The guard itself was killed; the kernel then killed the command, but not what it had started.
+            with contextlib.suppress(ProcessLookupError, PermissionError, KeyError):
+                os.killpg(self._report["started"], signal.SIGKILL)
+            return Exit(signal=signal.SIGKILL)
+        return Exit(self._report.get("exit"), self._report.get("signal"))
+
+    def terminate(self) -> None:
+        """Ask the command's process group to end."""
+        self._orders.write(b"t")
+
+    def kill(self) -> None:
+        """Have the guard kill all that is left."""
+        with contextlib.suppress(OSError):
+            self._orders.write_eof()
+
+    def close(self) -> None:
+        self._orders.close()
+        for _, transport in self._pipes:
+            transport.close()
+
+
+async def _read_pipe(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
+    )
+    return reader, transport
+
+
+def _refusals(command: Command) -> list[str]:
+    """Return what the kernel would refuse with a word that helps nobody."""
+    problems = []
+    for name, value in command.env.items():
+        if not name or "=" in name or "\0" in name:
+            problems.append(f"env: {name!r} is no name of an environment variable")
+        elif "\0" in value:
+            problems.append(f"env.{name}: an environment variable cannot hold a NUL character")
+        elif len(name) + len(os.fsencode(value)) + 2 > MAX_VARIABLE_BYTES:
+            problems.append(
+                f"env.{name}: {len(os.fsencode(value))} bytes are more than an environment variable can hold "
+                f"({MAX_VARIABLE_BYTES}); pass a file"
+            )
+    return problems
+
+
+def _spawn_guard() -> socket.socket:
+    """Start the guard process; it ends when the returned socket is closed, so also when this process is killed."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", str(GUARD), "3"],
+            {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
+            ],
+        )
+    ours.setblocking(False)
+    return ours

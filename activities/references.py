@@ -1,0 +1,201 @@
+"""Objects behind a step's values: fetched and verified for its inputs, written for its output.
+
+A step's process never talks to the object store. It gets local copies, and leaves files that the worker writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from activities.attempt import Attempt
+from activities.digest import digest_of
+from activities.errors import StepFailed
+from activities.values import MAX_DOCUMENT_BYTES, Marker, checked, decode, invalid
+from store.objects import ObjectNotFound, ObjectStoreUnavailable
+from workflows.messages import JSON, REFERENCE
+
+MAX_NAME_BYTES = 150
+_ODD = re.compile(r"[\x00-\x1f\x7f\\/]")
+
+
+class Inputs:
+    """Local copies of what an attempt's inputs refer to; each object is fetched once."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._documents: dict[str, JSON] = {}
+        self._paths: dict[str, Path] = {}
+
+    async def local(self, value: JSON) -> JSON:
+        """Return `value` with documents in place of their references, and local markers for files and bytes.
+
+        A local marker is `{"$segue": "file" | "bytes", "path": path of the copy}`.
+
+        Raises:
+            StepFailed: `InputInvalid`: an object is missing, damaged or too large to be a value.
+        """
+        if isinstance(value, list):
+            return [await self.local(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if REFERENCE not in value:
+            return {name: await self.local(item) for name, item in value.items()}
+        match value[REFERENCE]:
+            case "json":
+                return await self.local(await self._document(value))
+            case "file" | "bytes" as kind:
+                return {REFERENCE: kind, "path": str(await self._copy(value))}
+            case kind:
+                raise StepFailed("InputInvalid", f"a reference of unknown kind {kind!r}", retryable=False)
+
+    async def _document(self, reference: Marker) -> JSON:
+        key = reference["key"]
+        if key not in self._documents:
+            if reference["size"] > MAX_DOCUMENT_BYTES:
+                raise StepFailed("InputInvalid", f"{key} is too large to be a value", retryable=False)
+            data = await self._attempt.blocking(_fetched, self._attempt.workshop.objects.get, key)
+            if hashlib.sha256(data).hexdigest() != reference["sha256"]:
+                raise _damaged(key)
+            self._documents[key] = await self._attempt.blocking(decode, data, key)
+        return self._documents[key]
+
+    async def _copy(self, reference: Marker) -> Path:
+        key = reference["key"]
+        if key not in self._paths:
+            folder = self._attempt.scratch / "in" / str(len(self._paths))
+            folder.mkdir(parents=True)
+            path = folder / object_name(str(reference.get("name") or "bytes"))
+            objects = self._attempt.workshop.objects
+            await self._attempt.blocking(_fetched, lambda k: objects.get_to_file(k, path), key)
+            if (await self._attempt.blocking(digest_of, path))[1] != reference["sha256"]:
+                raise _damaged(key)
+            self._paths[key] = path
+        return self._paths[key]
+
+
+def as_text(value: JSON) -> str:
+    """Return a local value as an environment variable holds it: text as it is, files as paths, the rest as JSON."""
+    plain = _with_paths(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def refuse_files(value: JSON, where: str) -> None:
+    """Refuse local files in a value that leaves this machine.
+
+    Raises:
+        StepFailed: `InputInvalid`, naming the place.
+    """
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            refuse_files(item, f"{where}[{place}]")
+    elif isinstance(value, dict):
+        if REFERENCE in value:
+            raise StepFailed("InputInvalid", f"{where} is a file, which can be sent as `body` alone", retryable=False)
+        for name, item in value.items():
+            refuse_files(item, f"{where}.{name}")
+
+
+def _with_paths(value: JSON) -> JSON:
+    if isinstance(value, list):
+        return [_with_paths(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return value["path"] if REFERENCE in value else {name: _with_paths(item) for name, item in value.items()}
+
+
+class Outputs:
+    """Writes what an attempt leaves: the files of its artifacts folder, and those its output speaks of."""
+
+    def __init__(self, attempt: Attempt, artifacts: Path) -> None:
+        self._attempt = attempt
+        self._artifacts = artifacts
+        self._written: dict[Path, Marker] = {}
+        self._count = 0
+
+    async def write_artifacts(self) -> None:
+        """Write every file of the artifacts folder; links are passed over, since they may point anywhere.
+
+        Raises:
+            StepFailed: The store does not take one.
+        """
+        for path in await self._attempt.blocking(_files_below, self._artifacts):
+            name = artifact_name(path.relative_to(self._artifacts))
+            reference = await self._attempt.put_file(f"artifacts/{name}", path)
+            self._written[path] = {**reference, "name": object_name(path.name)}
+
+    async def published(self, document: JSON) -> JSON:
+        """Return an output with references in place of its local markers, whose files are written.
+
+        Raises:
+            StepFailed: `OutputInvalid`: the document is not strict JSON, or a file is not there.
+        """
+        found: dict[tuple[str, str], str] = {}
+
+        def note(marker: Marker, path: str) -> JSON:
+            local = marker.get("path")
+            if marker[REFERENCE] not in ("file", "bytes") or not isinstance(local, str):
+                raise invalid(path, f"has the key {REFERENCE}, which is kept for Segue's own references")
+            found.setdefault((marker[REFERENCE], local), path)
+            return marker
+
+        document = await self._attempt.blocking(checked, document, "output", note)
+        if not found:
+            return document
+        references = {place: await self._publish(*place, where) for place, where in found.items()}
+        return checked(document, "output", lambda marker, _: references[marker[REFERENCE], marker["path"]])
+
+    async def _publish(self, kind: str, local: str, where: str) -> Marker:
+        path = Path(local)
+        # A path into the artifacts folder stands for an object that is written already.
+        resolved = await self._attempt.blocking(path.resolve)
+        if kind == "file" and resolved in self._written:
+            return self._written[resolved]
+        if not resolved.is_file():
+            raise invalid(where, f"is the path of no file: {local}")
+        name = object_name(path.name if kind == "file" else "bytes")
+        try:
+            reference = await self._attempt.put_file(f"files/{self._count}-{name}", resolved, kind)
+        except OSError as error:
+            raise invalid(where, f"cannot be read: {error.strerror}: {local}") from None
+        self._count += 1
+        return {**reference, "name": name} if kind == "file" else reference
+
+
+def object_name(name: str) -> str:
+    """Return a file's name as part of an object key: valid text, without separators, cut in the middle when long."""
+    name = _ODD.sub("_", os.fsencode(name).decode(errors="replace"))
+    raw = name.encode()
+    if len(raw) > MAX_NAME_BYTES:
+        digest = hashlib.sha256(raw).hexdigest()[:8]
+        name = f"{raw[:100].decode(errors='ignore')}-{digest}-{raw[-30:].decode(errors='ignore')}"
+    return "_" if name in ("", ".", "..") else name
+
+
+def artifact_name(relative: Path) -> str:
+    """Return the name of an artifact: its path below the artifacts folder."""
+    return "/".join(object_name(part) for part in relative.parts)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    found = []
+    for parent, _, names in os.walk(folder):
+        found += [path for name in names if (path := Path(parent, name)).is_file() and not path.is_symlink()]
+    return sorted(found)
+
+
+def _fetched(get: Any, key: str) -> Any:
+    try:
+        return get(key)
+    except ObjectNotFound:
+        raise StepFailed("InputInvalid", f"the object {key} is not there any more") from None
+    except ObjectStoreUnavailable as error:
+        raise StepFailed("ObjectStoreUnavailable", str(error)) from None
+
+
+def _damaged(key: str) -> StepFailed:
+    return StepFailed("InputInvalid", f"the object {key} is not what was written: its sha256 differs")

@@ -1,0 +1,117 @@
+"""Where a step's own code runs: a private copy of the bundle, its environment and the files it exchanges with us."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.attempt import Attempt
+from activities.errors import StepFailed
+from activities.process import Command, Exit, base_environment
+from activities.references import Inputs, Outputs, as_text
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The folders and the environment variables of one attempt's process.
+
+    Attributes:
+        work: Where it starts: a copy of the bundle that it may change as it likes.
+        artifacts: Files left here are kept (`SEGUE_ARTIFACTS`).
+        output: The file for `key=value` lines (`SEGUE_OUTPUT`).
+        exchange: Files between the worker and a Python step's runner.
+        interpreter: The Python of this step, with its first options.
+        env: All environment variables.
+    """
+
+    work: Path
+    artifacts: Path
+    output: Path
+    exchange: Path
+    interpreter: tuple[str, ...]
+    env: dict[str, str]
+
+    async def run(self, attempt: Attempt, *argv: str) -> Exit:
+        """Run a command of the step here, its output in the attempt's log."""
+        return await attempt.workshop.processes.run(Command(argv, self.env, self.work), attempt.log)
+
+
+async def prepare(attempt: Attempt, inputs: Inputs) -> Workplace:
+    """Make the workplace of an attempt: its bundle, its environment, its folders.
+
+    Raises:
+        StepFailed: The bundle, the environment or an input cannot be had.
+    """
+    scratch = attempt.scratch
+    work, artifacts, temporary, exchange = (scratch / name for name in ("work", "artifacts", "tmp", "exchange"))
+    for folder in (artifacts, temporary, exchange):
+        folder.mkdir()
+    bundle = await _bundle(attempt)
+    if bundle is None:
+        work.mkdir()
+    else:
+        await attempt.blocking(shutil.copytree, bundle, work)
+    environment = await _environment(attempt, bundle)
+    output = scratch / "output"
+    output.touch()
+    env = base_environment()
+    # Output comes as it is written, and byte code for a folder that lives as long as one attempt is wasted.
+    env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)}
+    if environment is not None:
+        env |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{env.get('PATH', '')}"}
+    env |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
+    env |= _facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
+    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), env)
+
+
+async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None) -> None:
+    """Write the artifacts; for a step that failed, as far as it goes: its own failure matters more.
+
+    Raises:
+        StepFailed: The step succeeded, but an artifact could not be written.
+    """
+    try:
+        await outputs.write_artifacts()
+    except StepFailed as error:
+        if failure is None:
+            raise
+        attempt.log.line(f"[segue] artifacts are lost: {error.message}")
+
+
+def _facts(attempt: Attempt) -> dict[str, str]:
+    task = attempt.task
+    return {
+        "SEGUE_RUN_ID": task.run,
+        "SEGUE_WORKFLOW": task.workflow,
+        "SEGUE_STEP": task.step,
+        "SEGUE_KEY": task.key,
+        "SEGUE_ATTEMPT": str(attempt.number),
+    }
+
+
+async def _bundle(attempt: Attempt) -> Path | None:
+    if attempt.task.bundle is None:
+        return None
+    return await attempt.workshop.bundles.folder(attempt.task.bundle, attempt.blocking)
+
+
+async def _environment(attempt: Attempt, bundle: Path | None) -> Path | None:
+    task = attempt.task
+    if task.requirements is None:
+        return None
+    if bundle is None or task.bundle is None:
+        raise StepFailed("EnvironmentFailed", f"there is no bundle with {task.requirements}", retryable=False)
+    environment = await attempt.workshop.environments.prepare(bundle / task.requirements, task.bundle, attempt.log)
+    attempt.log.forget_tail()
+    return environment
+
+
+def _interpreter(attempt: Attempt, environment: Path | None) -> tuple[str, ...]:
+    if environment is not None:
+        return (str(environment / "bin" / "python"), "-s")
+    if attempt.workshop.python is not None:
+        return (attempt.workshop.python, "-s")
+    # The worker's own interpreter without its packages: the service's are no business of a step.
+    return (sys.executable, "-s", "-S")
