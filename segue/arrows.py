@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from segue.codes import Code
 from segue.expression import Expression
 from segue.place import Place, here, misuse
 
@@ -79,7 +80,7 @@ def connect(upstream: Any, downstream: Any) -> None:
     for source, condition in _ends(upstream):
         for target, _ in targets:
             if source is target:
-                raise misuse("a step cannot need itself: the arrow leads back to where it starts", code="cycle")
+                raise misuse("a step cannot need itself: the arrow leads back to where it starts", code=Code.CYCLE)
             if source.dag is not target.dag:
                 raise misuse("an arrow cannot lead from one DAG into another")
             source.dag.arrows.append(Arrow(source, target, condition, place))

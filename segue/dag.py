@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from segue.arrows import Arrow, Node
+from segue.codes import Code
 from segue.document import build
 from segue.operators import Operator
 from segue.options import DEFAULTS, Duration, check_names
@@ -178,7 +179,7 @@ class DAG:
             if other is not operator and other.named and other.id == operator.id:
                 raise misuse(
                     f'two steps have the id "{operator.id}": the other is on line {other.place.line}',
-                    code="duplicate-step",
+                    code=Code.DUPLICATE_STEP,
                     at=operator.place,
                 )
 
@@ -253,6 +254,6 @@ def _variable_of(operator: Operator) -> str:
     raise misuse(
         "this step has no id, and no variable holds it",
         hint=f'give it one: {type(operator).__name__}("my_step", ...)',
-        code="no-step-id",
+        code=Code.NO_STEP_ID,
         at=operator.place,
     )

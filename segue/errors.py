@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from segue.models import Run
 
 
+SOURCE_WIDTH = 110
+"""Characters of a source line that a message shows."""
+
+
 class SegueError(Exception):
     """The root of all errors that Segue raises on purpose.
 
@@ -86,12 +90,17 @@ class Diagnostic:
     def render(self) -> str:
         """Return the message as a compiler prints it: place, message, the line with a caret, the way out."""
         place = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
-        lines = [f"{place}: {self.message} [{self.code}]"]
+        lines = [f"{place}: error[{self.code}]: {self.message}"]
         if self.source.strip() and self.column:
-            margin = f"{self.line:>5} | "
-            lines += [margin + self.source.rstrip(), " " * (len(margin) + self.column - 1) + "^"]
+            source = self.source.rstrip().replace("\t", " ")
+            indent = len(source) - len(source.lstrip())
+            caret = max(0, self.column - 1 - indent)
+            # A long line is shown around its caret.
+            start = max(0, caret - SOURCE_WIDTH // 2) if len(source) - indent > SOURCE_WIDTH else 0
+            shown = source[indent:][start : start + SOURCE_WIDTH]
+            lines += [f"    {shown}", f"    {' ' * (caret - start)}^"]
         if self.hint:
-            lines.append(f"      = {self.hint}")
+            lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
 
 
@@ -105,7 +114,7 @@ class InvalidDefinition(SegueError):
     code = "invalid_definition"
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__("\n".join(d.render() for d in diagnostics))
+        super().__init__("\n\n".join(d.render() for d in diagnostics))
         self.diagnostics = list(diagnostics)
 
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from segue.child_path import isolated
+from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 
 MAX_SOURCE_BYTES = 1024 * 1024
@@ -69,9 +70,9 @@ def _check_readable(path: Path, shown: str) -> None:
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
-        raise _refused(shown, "no-file", f"cannot be read: {error.strerror}") from None
+        raise _refused(shown, Code.NO_FILE, f"cannot be read: {error.strerror}") from None
     if size > MAX_SOURCE_BYTES:
-        raise _refused(shown, "too-large", f"has {size:,} bytes; a definition may have {MAX_SOURCE_BYTES:,}")
+        raise _refused(shown, Code.TOO_LARGE, f"has {size:,} bytes; a definition may have {MAX_SOURCE_BYTES:,}")
 
 
 def _run(path: Path, result: Path, package: Path, python: str | None, timeout: float) -> int | None:
@@ -87,7 +88,7 @@ def _run(path: Path, result: Path, package: Path, python: str | None, timeout: f
             start_new_session=True,
         )
     except OSError as error:
-        raise _refused(shown_path(path), "no-interpreter", f"cannot start {command[0]}: {error.strerror}") from None
+        raise _refused(shown_path(path), Code.NO_INTERPRETER, f"cannot start {command[0]}: {error.strerror}") from None
     try:
         return child.wait(timeout + _GRACE)
     except subprocess.TimeoutExpired:
@@ -105,7 +106,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 def _read(result: Path, ended: int | None, shown: str, timeout: float) -> dict[str, Any]:
     if result.is_file() and result.stat().st_size > MAX_RESULT_BYTES:
-        raise _refused(shown, "too-large", f"describes more than {MAX_RESULT_BYTES:,} bytes")
+        raise _refused(shown, Code.TOO_LARGE, f"describes more than {MAX_RESULT_BYTES:,} bytes")
     try:
         outcome: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -115,10 +116,10 @@ def _read(result: Path, ended: int | None, shown: str, timeout: float) -> dict[s
 
 def _without_answer(ended: int | None, shown: str, timeout: float) -> InvalidDefinition:
     if ended is None:
-        return _refused(shown, "python-timeout", f"did not finish within {timeout:g} s, and could not be interrupted")
+        return _refused(shown, Code.TIMEOUT, f"did not finish within {timeout:g} s, and could not be interrupted")
     if ended < 0:
-        return _refused(shown, "python-crash", f"crashed the interpreter: {signal.Signals(-ended).name}")
-    return _refused(shown, "python-exit", f"ended the process with status {ended} before its DAG was complete")
+        return _refused(shown, Code.CRASH, f"crashed the interpreter: {signal.Signals(-ended).name}")
+    return _refused(shown, Code.EXIT, f"ended the process with status {ended} before its DAG was complete")
 
 
 def _refused(shown: str, code: str, message: str) -> InvalidDefinition:

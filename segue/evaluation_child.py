@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import segue
 from segue import arrows, dag, document, engine, expression, operators, source_map, triggers  # noqa: F401  # see above
 from segue.child_path import PACKAGE
+from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 from segue.values import closest
 
@@ -58,12 +59,12 @@ def _outcome(path: Path, seconds: float) -> dict[str, Any]:
     except _TimedOut as error:
         message = f"the file did not finish within {seconds:g} s"
         hint = "a definition only describes steps: move the work into the functions that steps call"
-        found = [_diagnostic(error.__traceback__, path, "python-timeout", message, hint)]
+        found = [_diagnostic(error.__traceback__, path, Code.TIMEOUT, message, hint)]
     except SystemExit as error:
         message = f"the file ended the process with exit({error.code!r})"
-        found = [_diagnostic(error.__traceback__, path, "python-exit", message)]
+        found = [_diagnostic(error.__traceback__, path, Code.EXIT, message)]
     except BaseException as error:  # the user's file may raise anything
-        found = [_diagnostic(error.__traceback__, path, "python-exception", _message(error), _hint(error))]
+        found = [_diagnostic(error.__traceback__, path, Code.EXCEPTION, _message(error), _hint(error))]
     return {"diagnostics": [{**d.to_json(), "source": _line(d.file, d.line)} for d in found]}
 
 
@@ -71,7 +72,7 @@ def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
     try:
         source = decode_source(path.read_bytes())
     except (UnicodeDecodeError, SyntaxError) as error:
-        raise _refused(path, "python-syntax", f"the file is not text: {error}") from None
+        raise _refused(path, Code.SYNTAX, f"the file is not text: {error}") from None
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
@@ -79,7 +80,7 @@ def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
     _execute(source, path, module, seconds)
     dags = _found(path, module)
     if not dags:
-        raise _refused(path, "no-dag", "the file makes no DAG", 'write `with DAG("name") as dag:` at its top level')
+        raise _refused(path, Code.NO_DAG, "the file makes no DAG", 'write `with DAG("name") as dag:` at its top level')
     return [found.document(source) for found in dags]
 
 
@@ -109,7 +110,7 @@ def _found(path: Path, module: ModuleType) -> list[dag.DAG]:
                         each.place.file,
                         each.place.line,
                         each.place.column + 1,
-                        "duplicate-workflow",
+                        Code.DUPLICATE_WORKFLOW,
                         f'two DAGs in this file have the name "{each.name}"',
                     )
                 ]
@@ -123,9 +124,7 @@ def _refused(path: Path, code: str, message: str, hint: str = "") -> InvalidDefi
 
 def _syntax(error: SyntaxError, path: Path) -> Diagnostic:
     file = error.filename or str(path)
-    return Diagnostic(
-        file, error.lineno or 0, error.offset or 0, "python-syntax", f"{type(error).__name__}: {error.msg}"
-    )
+    return Diagnostic(file, error.lineno or 0, error.offset or 0, Code.SYNTAX, f"{type(error).__name__}: {error.msg}")
 
 
 def _diagnostic(trace: TracebackType | None, path: Path, code: str, message: str, hint: str = "") -> Diagnostic:

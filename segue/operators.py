@@ -16,7 +16,7 @@ from segue.arrows import Conditional, Node
 from segue.expression import Expression, expr, item, step_expression
 from segue.options import KEYS, StepOptions, check_names, condition_text, step_keys
 from segue.place import Place, calling_frame, misuse, not_supported, place_of
-from segue.values import plain
+from segue.values import plain, shown
 
 _numbers = count(1)
 _O = TypeVar("_O", bound="Operator")
@@ -284,7 +284,7 @@ def _callable_name(target: str | Callable[..., Any]) -> str:
     name = cast(str | None, getattr(target, "__qualname__", None))
     if not module or not name or "<" in name:
         raise misuse(
-            f"python_callable is {target!r}, which a step's process cannot import",
+            f"python_callable is {name or shown(target)}, which a step's process cannot import",
             hint="define a function with `def` at the top level of a file",
         )
     if module == "__main__":

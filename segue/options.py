@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from segue.arrows import Node
+from segue.codes import Code
 from segue.duration import duration_text
 from segue.expression import Expression
 from segue.place import misuse, not_supported
@@ -93,7 +94,7 @@ def check_names(options: Mapping[str, Any], known: Sequence[str], what: str) -> 
             continue
         if name in _LATER or name in _HARMLESS:
             raise not_supported(f"{what}({name}=...)")
-        raise misuse(f"{what} has no argument {name!r}", hint=closest(name, list(known)), code="unknown-argument")
+        raise misuse(f"{what} has no argument {name!r}", hint=closest(name, list(known)), code=Code.UNKNOWN_ARGUMENT)
 
 
 def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from itertools import islice
 from types import FrameType
 
 from segue.child_path import PACKAGE
+from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 
 _OURS = {str(PACKAGE), __file__.rpartition("/")[0]}
@@ -53,7 +54,7 @@ def here() -> Place:
     return place_of(calling_frame())
 
 
-def misuse(message: str, *, hint: str = "", code: str = "python-misuse", at: Place | None = None) -> InvalidDefinition:
+def misuse(message: str, *, hint: str = "", code: str = Code.MISUSE, at: Place | None = None) -> InvalidDefinition:
     """Make the error for a definition that uses Segue in a way that cannot mean anything.
 
     It names the place `at`, or without it the user's line that is running.
@@ -64,4 +65,4 @@ def misuse(message: str, *, hint: str = "", code: str = "python-misuse", at: Pla
 
 def not_supported(what: str, *, hint: str = "", at: Place | None = None) -> InvalidDefinition:
     """Make the error for a part of the language that this version leaves out."""
-    return misuse(f"{what} is not supported yet", hint=hint, code="not-supported-yet", at=at)
+    return misuse(f"{what} is not supported yet", hint=hint, code=Code.NOT_SUPPORTED, at=at)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.bundle import Bundle, make_bundle
+from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 from segue.evaluate import MAX_SOURCE_BYTES, evaluate, shown_path
 from segue.translation import Translated, translate
@@ -72,7 +73,7 @@ def read_definitions(path: Path) -> list[Definition]:
     """
     shown = shown_path(path)
     if path.suffix not in SUFFIXES:
-        raise _refused(shown, "unknown-suffix", f"a definition's file ends in {', '.join(SUFFIXES)}")
+        raise _refused(shown, Code.SUFFIX, f"a definition's file ends in {', '.join(SUFFIXES)}")
     if path.suffix != ".py":
         text = _read_text(path, shown)
         return [Definition(path, text, None, translate(shown, text))]
@@ -101,19 +102,21 @@ def read_definition(path: Path, name: str | None = None) -> Definition:
         return chosen[0]
     names = ", ".join(each.name for each in definitions)
     message = f'the file has no workflow "{name}"' if name else "the file has several workflows"
-    raise _refused(shown_path(path), "which-workflow", message, f"name one of them with --workflow: {names}")
+    raise _refused(shown_path(path), Code.WHICH_WORKFLOW, message, f"name one of them with --workflow: {names}")
 
 
 def _read_text(path: Path, shown: str) -> str:
     try:
         data = path.read_bytes()
         if len(data) > MAX_SOURCE_BYTES:
-            raise _refused(shown, "too-large", f"has {len(data):,} bytes; a definition may have {MAX_SOURCE_BYTES:,}")
+            raise _refused(
+                shown, Code.TOO_LARGE, f"has {len(data):,} bytes; a definition may have {MAX_SOURCE_BYTES:,}"
+            )
         return data.decode("utf-8")
     except OSError as error:
-        raise _refused(shown, "no-file", f"cannot be read: {error.strerror}") from None
+        raise _refused(shown, Code.NO_FILE, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise _refused(shown, "no-text", f"is not UTF-8 text: byte {error.start}") from None
+        raise _refused(shown, Code.NOT_TEXT, f"is not UTF-8 text: byte {error.start}") from None
 
 
 def _refused(shown: str, code: str, message: str, hint: str = "") -> InvalidDefinition:

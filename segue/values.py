@@ -33,9 +33,17 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(getattr(value, "output", None), Expression):
         return f"${{{{ {text_of(value)} }}}}"
     raise misuse(
-        f"{name} is {value!r}, a {type(value).__name__}, which JSON cannot hold",
+        f"{name} is {shown(value)}, which JSON cannot hold",
         hint="a workflow's values are text, numbers, true, false, null, lists and objects of those, and expressions",
     )
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message names it: as written when that is short, else by its type."""
+    text = repr(value)
+    kind = type(value).__name__
+    # An object's own default text is an address in memory, different each time.
+    return f"a value of type {kind}" if text.startswith("<") or len(text) > 80 else f"{text} ({kind})"
 
 
 def _key(key: Any, name: str) -> str:
