@@ -54,7 +54,6 @@ def create_app(settings: Settings) -> FastAPI:
             "default": {
                 "model": ProblemDocument,
                 "description": "A problem document.",
-                "content": {"application/problem+json": {}},
             }
         },
     )
@@ -124,6 +123,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
+        problem = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+        for operation in (each for path in schema["paths"].values() for each in path.values()):
+            operation["responses"]["default"]["content"] = {"application/problem+json": problem}
         schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"key": []}]
         for path in OPEN_PATHS & schema["paths"].keys():

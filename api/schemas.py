@@ -44,9 +44,9 @@ class DefinitionProblem(_Answer):
     file: str = Field(examples=["train.yaml"])
     line: int
     column: int
-    code: str = Field(examples=["unknown-step"])
+    code: str = Field(examples=["E0303"])
     message: str
-    hint: str | None = None
+    hint: str = Field("", examples=['Did you mean "features"?'])
 
 
 class ProblemDocument(_Answer):
@@ -171,7 +171,7 @@ class Fire(_Request):
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(examples=["upload-7741"])
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="The event's name, if it is to be checked against the workflow's trigger."
+        None, description="The event's name; needed when the workflow waits for several."
     )
     payload: Any = Field(None, examples=[{"dataset": "digits"}])
 
@@ -247,6 +247,7 @@ class Run(RunSummary):
 
     params: dict[str, Any]
     output: Any = None
+    error: ErrorInfo | None = Field(None, description="Why it failed, unless a step says so.")
     plan_hash: str
     temporal_url: str | None = None
     seq: int = Field(description="Number of the last event that this answer includes.")

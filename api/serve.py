@@ -7,6 +7,7 @@ or Ctrl-C, open event streams included.
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -29,6 +30,7 @@ def serve(settings: Settings) -> None:
     Raises:
         SystemExit: The address cannot be listened on; the message says why.
     """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     listener = listen(settings.api_host, settings.api_port)
     app = create_app(settings)
     config = uvicorn.Config(

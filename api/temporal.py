@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from api.problems import unavailable
@@ -40,6 +43,9 @@ class Temporal:
     def __init__(self, address: str, namespace: str) -> None:
         self.namespace = namespace
         self._address = address
+        # The client reports its retries as warnings on our output; whoever asked gets a 503 and that is enough.
+        quiet = LoggingConfig(TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+        self._runtime = Runtime(telemetry=TelemetryConfig(logging=quiet))
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
 
@@ -73,6 +79,8 @@ class Temporal:
             client = await Client.connect(
                 self._address,
                 namespace=self.namespace,
+                identity=f"segue-api@{socket.gethostname()}:{os.getpid()}",
+                runtime=self._runtime,
                 connect_timeout=RPC_TIMEOUT,
                 retry_config=RetryConfig(initial_interval_millis=50, max_elapsed_time_millis=1_000, max_retries=3),
             )

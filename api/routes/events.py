@@ -48,7 +48,7 @@ async def send(name: Name, body: Fire, database: InDatabase, temporal: InTempora
     known = [trigger["spec"].get("name") or "" for trigger in workflow.triggers if trigger["kind"] == "event"]
     if not known:
         raise Problem(409, "no_event_trigger", f"The workflow {name!r} has no event trigger.")
-    if body.name is not None and body.name not in known:
+    if body.name not in known and not (body.name is None and len(known) == 1):
         raise invalid([("name", f"the workflow waits for {', '.join(map(repr, known))}")])
     if len(json.dumps(body.payload).encode()) > MAX_PAYLOAD_BYTES:
         raise invalid([("payload", f"an event may carry at most {MAX_PAYLOAD_BYTES:,} bytes of JSON")])

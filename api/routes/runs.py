@@ -211,6 +211,7 @@ async def _shown(services: Services, database: Database, row: rows.Run) -> Run:
         **row.summary(),
         "params": row.params,
         "output": row.output,
+        "error": row.error,
         "plan_hash": row.plan_hash,
         "temporal_url": temporal_url(services, row.id),
         "seq": row.seq,

@@ -102,7 +102,7 @@ def _compile(body: Deploy) -> Plan:
         return compile_document(body.document, body.source.filename)
     except DefinitionError as error:
         diagnostics = [diagnostic.to_json() for diagnostic in error.diagnostics]
-        number = len(diagnostics)
+        number = len(diagnostics) + error.omitted
         detail = f"The definition has {number} {'problem' if number == 1 else 'problems'}."
         raise Problem(422, "definition_invalid", detail, diagnostics=diagnostics) from None
 

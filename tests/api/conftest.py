@@ -88,24 +88,37 @@ async def running_api(settings: Settings) -> AsyncIterator[Api]:
         objects.close()
 
 
+@contextlib.contextmanager
+def running_temporal(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = server_command(folder / "temporal.db", port)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def connected(port: int) -> Client:
+    """Return a client of the Temporal server on `port`, once it answers."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(RuntimeError):
+                return await Client.connect(f"127.0.0.1:{port}")
+            await asyncio.sleep(0.05)
+
+
 @pytest.fixture(scope="session")
 def temporal_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a Temporal server of this session's API tests."""
     port = free_port()
-    command = server_command(tmp_path_factory.mktemp("temporal") / "temporal.db", port)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with running_temporal(tmp_path_factory.mktemp("temporal"), port):
         yield port
-        process.terminate()
 
 
 @pytest.fixture(scope="session")
 async def temporal(temporal_port: int) -> Client:
-    """A client of that server, once it answers."""
-    async with asyncio.timeout(30):
-        while True:
-            with contextlib.suppress(RuntimeError):
-                return await Client.connect(f"127.0.0.1:{temporal_port}")
-            await asyncio.sleep(0.05)
+    """A client of that server."""
+    return await connected(temporal_port)
 
 
 @pytest.fixture(scope="session")

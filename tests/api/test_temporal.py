@@ -1,0 +1,66 @@
+"""Temporal comes, hangs, goes and comes back; the API says so quickly and goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import httpx
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest, RemoveSearchAttributesRequest
+from temporalio.client import Client
+
+from api.executions import task_timeout
+from tests.api.conftest import Api, connected, free_port, running_api, running_temporal, settings_in
+from tests.api.samples import deployed, fresh, plan
+from workflows.plan import MAX_PLAN_STEPS
+
+
+async def start(api: Api, workflow: str) -> httpx.Response:
+    return await api.http.post("/runs", json={"workflow": workflow})
+
+
+async def test_the_api_follows_temporal_through_its_troubles(tmp_path: Path) -> None:
+    port = free_port()
+    async with running_api(settings_in(tmp_path, port)) as api:
+        made = await deployed(api.database, plan(fresh("troubled")))
+        assert (await start(api, made.workflow)).status_code == 503
+
+        with running_temporal(tmp_path, port) as server:
+            await connected(port)
+            assert (await start(api, made.workflow)).status_code == 201
+
+            server.send_signal(signal.SIGSTOP)
+            hung = await start(api, made.workflow)
+            server.send_signal(signal.SIGCONT)
+            assert hung.status_code == 503
+            assert hung.elapsed.total_seconds() < 2.5
+            assert (await start(api, made.workflow)).status_code == 201
+
+        gone = await start(api, made.workflow)
+        assert gone.status_code == 503
+        assert gone.elapsed.total_seconds() < 2.5
+
+        # With another database it has forgotten our search attributes, too.
+        (tmp_path / "new").mkdir()
+        with running_temporal(tmp_path / "new", port):
+            await connected(port)
+            assert (await start(api, made.workflow)).status_code == 201
+
+
+async def test_search_attributes_that_are_missing_are_registered(api: Api, temporal: Client) -> None:
+    made = await deployed(api.database, plan(fresh("attributes")))
+    operator = temporal.operator_service
+    await operator.remove_search_attributes(
+        RemoveSearchAttributesRequest(namespace="default", search_attributes=["SegueWorkflow"])
+    )
+    listed = await operator.list_search_attributes(ListSearchAttributesRequest(namespace="default"))
+    assert "SegueWorkflow" not in listed.custom_attributes
+    answer = await start(api, made.workflow)
+    assert answer.status_code == 201, answer.text
+    described = await temporal.get_workflow_handle(answer.json()["id"]).describe()
+    assert described.search_attributes["SegueWorkflow"] == [made.workflow]
+
+
+def test_the_largest_plan_can_be_replayed_within_its_task_timeout() -> None:
+    assert task_timeout(2).total_seconds() < 2.1
+    assert task_timeout(MAX_PLAN_STEPS).total_seconds() >= 2 * MAX_PLAN_STEPS * 0.002
