@@ -16,14 +16,14 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 NUL_PICTURE = "\u2400"
-REPLACEMENT = "\ufffd"
 
 
 def clean_text(text: str) -> str:
     """Return the text with NUL as its picture and lone surrogates as the replacement character."""
     if text.isascii():
         return text.replace("\0", NUL_PICTURE) if "\0" in text else text
-    return text.replace("\0", NUL_PICTURE).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    # UTF-16 joins the halves of a pair that came as two characters, and knows which are alone.
+    return text.replace("\0", NUL_PICTURE).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def clean_json(value: Any) -> Any:

@@ -137,15 +137,15 @@ class Database:
         except (OSError, PoolTimeoutError, OperationalError, InterfaceError) as error:
             raise DatabaseUnavailable(self.address, _sentence(error)) from error
         except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            raise DatabaseUnavailable(self.address, _sentence(error)) from error
-        except Exception as error:
-            # Before a connection stands, asyncpg's own errors (wrong password, too many connections) come unwrapped.
-            if not type(error).__module__.startswith("asyncpg."):
+            state = getattr(error.orig, "sqlstate", None) or ""
+            if not error.connection_invalidated and state[:2] not in _AWAY:
                 raise
             raise DatabaseUnavailable(self.address, _sentence(error)) from error
 
+
+_AWAY = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
+"""Classes of PostgreSQL's error codes that are not about what was asked: connection, login, missing database, deadlock,
+resources, locks, shutdown, disk."""
 
 _SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
 _IMMEDIATE: dict[str, Any] = {"segue_begin": "BEGIN IMMEDIATE"}

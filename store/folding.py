@@ -230,7 +230,7 @@ class Fold:
 
 def _is_news(step: Row, seen: PendingAttempt) -> bool:
     """Whether an observation is of the step's present generation and further on than what is recorded."""
-    if seen.scheduled_at and step["queued_at"] and seen.scheduled_at < step["queued_at"] - _SLACK:
+    if step["queued_at"] is None or (seen.scheduled_at and seen.scheduled_at < step["queued_at"] - _SLACK):
         return False
     recorded: int = step["attempt"] - step["generation"] * seen.limit
     if seen.running:

@@ -118,6 +118,14 @@ async def open_runs(database: Database, *, after: str = "", limit: int = 500) ->
         return [row_as(OpenRun, row, active=bool(row["active"])) for row in rows]
 
 
+async def active_keys(database: Database, run: str) -> set[str]:
+    """Return the keys of steps that are recorded as being with a worker, or waiting for one."""
+    # A map runs without ever being queued; its items are.
+    in_flight = steps.c.state.in_(ACTIVE_STEP_STATES) & steps.c.queued_at.is_not(None)
+    async with database.read() as connection:
+        return set(await connection.scalars(select(steps.c.key).where(steps.c.run == run, in_flight)))
+
+
 async def get_request(database: Database, run: str) -> RunRequest | None:
     """Return what a run was asked to do, with its plan, so that it can be started; None: its version is lost."""
     async with database.read() as connection:

@@ -24,10 +24,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore")
 
-    temporal_address: str = Field("127.0.0.1:7233", description="Host and port of the Temporal server.")
-    temporal_namespace: str = Field("default", description="The Temporal namespace.")
+    temporal_address: str = Field(default="127.0.0.1:7233", description="Host and port of the Temporal server.")
+    temporal_namespace: str = Field(default="default", description="The Temporal namespace.")
     database_url: str = Field(
-        "sqlite+aiosqlite:///.segue/segue.db",
+        default="sqlite+aiosqlite:///.segue/segue.db",
         description="The metadata database: `sqlite:///path` or `postgresql://user:password@host/name`.",
     )
     object_store: str = Field(
@@ -38,9 +38,9 @@ class Settings(BaseSettings):
         default_factory=_default_cache_dir,
         description="Where workers keep bundles and the environments of steps; can be deleted at any time.",
     )
-    api_host: str = Field("127.0.0.1", description="The address the API listens on.")
-    api_port: int = Field(8080, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
-    temporal_ui_url: str | None = Field(None, description="Address of Temporal's web UI, for links.")
+    api_host: str = Field(default="127.0.0.1", description="The address the API listens on.")
+    api_port: int = Field(default=8080, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
+    temporal_ui_url: str | None = Field(default=None, description="Address of Temporal's web UI, for links.")
     python: str | None = Field(
-        None, description="Interpreter of steps that name no requirements; default: the worker's own."
+        default=None, description="Interpreter of steps that name no requirements; default: the worker's own."
     )

@@ -1,0 +1,107 @@
+"""Whatever is seen in between, in whatever order, the interpreter's record decides, and nothing goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.folding import Fold, PendingAttempt
+from store.rows import Run, step_as
+from store.runs import step_row
+from tests.store.samples import NOON, a_whole_run
+from workflows.messages import TERMINAL_STEP_STATES, StepError, Transition
+
+NOW = datetime.fromtimestamp(NOON + 1_000, UTC)
+KEYS = ("load", "train", "train[0]", "train[1]", "check", "nothing")
+
+TIMES = st.floats(0, 100).map(lambda seconds: datetime.fromtimestamp(NOON + seconds, UTC))
+SIGHTINGS = st.builds(
+    PendingAttempt,
+    key=st.sampled_from(KEYS),
+    number=st.integers(1, 4),
+    running=st.booleans(),
+    limit=st.integers(1, 3),
+    scheduled_at=st.none() | TIMES,
+    started_at=st.none() | TIMES,
+    worker=st.none() | st.just("cpu@host:1"),
+    failure=st.none() | st.just(StepError("ValueError", "bad")),
+    failed_at=st.none() | TIMES,
+)
+Happening = Transition | PendingAttempt
+
+
+def new_fold() -> Fold:
+    run = Run("r", "w", 1, "pending", "", "manual", "", {}, None, None, "", 1, 0, NOW, None, None)
+    return Fold(asdict(run), [step_row("r", key, position=n) for n, key in enumerate(("load", "train", "check"))])
+
+
+def fold(happenings: Sequence[Happening]) -> Fold:
+    folded = new_fold()
+    for happening in happenings:
+        final = {key: dict(row) for key, row in folded.steps.items() if row["state"] in TERMINAL_STEP_STATES}
+        if isinstance(happening, Transition):
+            folded.apply(happening, NOW)
+        else:
+            folded.observe(happening, NOW)
+        for key, row in final.items():
+            assert folded.steps[key] == row
+    return folded
+
+
+@st.composite
+def interleaved(draw: Any) -> list[Happening]:
+    """Draw the transitions of a run, in order, up to some point, with sightings strewn in."""
+    changes = a_whole_run()[: draw(st.integers(0, 11))]
+    happenings: list[Happening] = []
+    for change in changes:
+        happenings += draw(st.lists(SIGHTINGS, max_size=3))
+        happenings.append(change)
+    happenings += draw(st.lists(SIGHTINGS, max_size=3))
+    return happenings
+
+
+@given(interleaved())
+def test_sightings_never_change_what_the_interpreter_recorded(happenings: list[Happening]) -> None:
+    folded = fold(happenings)
+    told = fold([each for each in happenings if isinstance(each, Transition)])
+    assert folded.run["state"] == told.run["state"]
+    assert folded.run["applied"] == told.run["applied"]
+    for key, row in told.steps.items():
+        seen = folded.steps[key]
+        if row["state"] == "queued":
+            assert seen["state"] in ("queued", "running", "retrying")
+        else:
+            assert (seen["state"], seen["output"], seen["error"]) == (row["state"], row["output"], row["error"])
+
+
+@given(interleaved())
+def test_events_are_without_gaps_and_end_in_the_rows_they_tell_of(happenings: list[Happening]) -> None:
+    folded = fold(happenings)
+    assert [event["seq"] for event in folded.events] == list(range(2, folded.run["seq"] + 1))
+    last = {event["key"]: event["data"] for event in folded.events if event["kind"] == "step"}
+    for key, data in last.items():
+        attempts = [row for _, row in sorted(folded.attempts.get(key, {}).items())]
+        assert data == step_as(folded.steps[key], attempts).to_json()
+    assert set(last) == set(folded.changed_steps)
+
+
+@given(interleaved())
+def test_a_step_that_has_ended_has_no_attempt_that_runs(happenings: list[Happening]) -> None:
+    folded = fold(happenings)
+    for key, row in folded.steps.items():
+        running = [a for a in folded.attempts.get(key, {}).values() if a["state"] == "running"]
+        assert len(running) == (row["state"] == "running" and key != "train")
+        assert all(a["ended_at"] is not None for a in folded.attempts.get(key, {}).values() if a not in running)
+
+
+@given(st.lists(SIGHTINGS, max_size=10))
+def test_what_was_news_once_is_no_news_again(sightings: list[PendingAttempt]) -> None:
+    folded = fold(a_whole_run()[:2])
+    for seen in sightings:
+        folded.observe(seen, NOW)
+        assert not folded.observe(seen, NOW)
