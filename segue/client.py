@@ -11,6 +11,7 @@ from typing import Any
 
 from segue import calls
 from segue.client_base import ClientBase, checked, is_file
+from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.log_tail import read_log
@@ -63,15 +64,24 @@ class Client(ClientBase):
     Args:
         api_url: The service's address; without it `SEGUE_API_URL`, else the `segue dev` of this folder or one above.
         api_key: Its API key; without it `SEGUE_API_KEY`, else that of the same `segue dev`.
+        address: Both at once, from `find_service`.
+        patience: Seconds for which a service that does not answer is asked again.
 
     Raises:
         ServiceUnreachable: No service is known here.
         MissingPackage: httpx is not installed.
     """
 
-    def __init__(self, api_url: str | None = None, api_key: str | None = None) -> None:
-        super().__init__(api_url, api_key)
-        self._transport = Transport(self.address)
+    def __init__(
+        self,
+        api_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        address: Address | None = None,
+        patience: float = 1.0,
+    ) -> None:
+        super().__init__(address or find_service(api_url, api_key))
+        self._transport = Transport(self.address, patience)
 
     def __enter__(self) -> Client:
         return self

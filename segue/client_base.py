@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from segue.discovery import Address, find_service
+from segue.discovery import Address
 from segue.errors import RunFailed
 from segue.models import Run
-from segue.submission import SUFFIXES
 
 
 class ClientBase:
     """Where the service is, and what its answers mean."""
 
-    def __init__(self, api_url: str | None, api_key: str | None) -> None:
-        self.address: Address = find_service(api_url, api_key)
+    def __init__(self, address: Address) -> None:
+        self.address = address
 
     def run_url(self, run: str) -> str:
         """Return the address of a run's page."""
@@ -24,8 +23,8 @@ class ClientBase:
 
 
 def is_file(workflow: str | Path) -> bool:
-    """Whether a workflow is given by its definition's file and not by its name, which has no dot."""
-    return isinstance(workflow, Path) or workflow.endswith(SUFFIXES)
+    """Whether a workflow is given by its definition's file; a name has neither dot nor slash."""
+    return isinstance(workflow, Path) or "." in workflow or "/" in workflow
 
 
 def checked(run: Run) -> Run:

@@ -19,6 +19,7 @@ class Code(StrEnum):
     SUFFIX = "E0702"
     NOT_TEXT = "E0703"
     WHICH_WORKFLOW = "E0704"
+    BUNDLE = "E0705"
 
     SYNTAX = "E0711"
     EXCEPTION = "E0712"

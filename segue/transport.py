@@ -22,8 +22,6 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
-_PAUSES = (0.2, 0.8)
-"""Before the second and the third try."""
 
 
 def _httpx() -> Any:
@@ -49,6 +47,11 @@ def _options(library: Any, address: Address) -> dict[str, Any]:
     }
 
 
+def _pauses(patience: float) -> tuple[float, ...]:
+    """Return the pauses before the second and the third try."""
+    return (patience / 5, patience * 4 / 5) if patience > 0 else ()
+
+
 def _arguments(call: Call[Any]) -> dict[str, Any]:
     body = {"content": call.content} if call.content is not None else {} if call.json is None else {"json": call.json}
     return {"method": call.method, "url": call.path, "params": call.query, "headers": call.headers, **body}
@@ -72,8 +75,9 @@ class Lost(Exception):
 class Transport:
     """Sends calls and waits for the answers."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, patience: float) -> None:
         library = _httpx()
+        self._pauses = _pauses(patience)
         self.address = address
         self._http: httpx.Client = library.Client(**_options(library, address))
         self._failure: type[Exception] = library.TransportError
@@ -84,7 +88,7 @@ class Transport:
         Raises:
             SegueError: The service refused it, or nobody answers.
         """
-        for pause in (*_PAUSES, None):
+        for pause in (*self._pauses, None):
             try:
                 return _read(call, self._http.request(**_arguments(call)))
             except (self._failure, ServiceUnreachable) as error:
@@ -121,8 +125,9 @@ class Transport:
 class AsyncTransport:
     """Sends calls and awaits the answers."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, patience: float) -> None:
         library = _httpx()
+        self._pauses = _pauses(patience)
         self.address = address
         self._http: httpx.AsyncClient = library.AsyncClient(**_options(library, address))
         self._failure: type[Exception] = library.TransportError
@@ -133,7 +138,7 @@ class AsyncTransport:
         Raises:
             SegueError: The service refused it, or nobody answers.
         """
-        for pause in (*_PAUSES, None):
+        for pause in (*self._pauses, None):
             try:
                 return _read(call, await self._http.request(**_arguments(call)))
             except (self._failure, ServiceUnreachable) as error:

@@ -1,0 +1,52 @@
+"""The commands of `segue`, gathered. What a command needs is imported when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from segue.cli import definitions, look, run, service, variables
+from segue.cli.problems import guarded
+
+app = typer.Typer(
+    name="segue",
+    help="Segue runs workflows: DAGs of steps, in YAML or Python, on Temporal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from segue import __version__
+
+        typer.echo(f"segue {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Segue runs workflows: DAGs of steps, in YAML or Python, on Temporal."""
+
+
+app.command()(guarded(service.dev))
+app.command()(guarded(definitions.validate))
+app.command()(guarded(definitions.plan))
+app.command()(guarded(definitions.deploy))
+app.command()(guarded(run.run))
+app.command()(guarded(look.runs))
+app.command()(guarded(look.show))
+app.command()(guarded(look.logs))
+app.command()(guarded(look.cancel))
+app.command()(guarded(run.fire))
+app.command()(guarded(service.ui))
+app.add_typer(variables.app, name="vars")
+app.command()(guarded(service.api))
+app.command()(guarded(service.worker))

@@ -1,0 +1,117 @@
+"""`segue runs`, `segue show`, `segue logs` and `segue cancel`: looking at runs, and ending them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from segue.cli.completion import run_ids, step_keys, workflow_names
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", autocompletion=run_ids, show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def runs(
+    workflow: Annotated[
+        str | None, typer.Argument(autocompletion=workflow_names, help="Only runs of this workflow.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only runs in this state: pending, running, succeeded, failed or cancelled.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    from segue.client import Client
+
+    with Client() as client:
+        found = client.runs(workflow, state=state, limit=limit)
+    if as_json:
+        typer.echo(json.dumps([_plain(run) for run in found], indent=2))
+        return
+    rows = [(run.id, run.state, _started(run.started_at or run.created_at), _took(run), _why(run)) for run in found]
+    _print_table(("RUN", "STATE", "STARTED", "TOOK", "CAUSE"), rows)
+
+
+def show(run_id: RunId, as_json: AsJson = False) -> None:
+    """Show a run and its steps."""
+    from segue.cli.run_view import RunView
+    from segue.client import Client
+    from segue.client_base import outcome
+
+    with Client() as client:
+        run = client.get_run(run_id)
+        url = client.run_url(run_id)
+    if as_json:
+        typer.echo(json.dumps(outcome(run), indent=2))
+        return
+    typer.echo(f"{run.id}  version {run.version}  {run.state}  {_took(run)}".rstrip())
+    if run.reason:
+        typer.echo(run.reason)
+    rows = [(row.name, row.state, row.queue, row.attempt, row.duration, row.note) for row in RunView(run).rows()]
+    _print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
+    if run.output is not None:
+        typer.echo(json.dumps(run.output, indent=2, ensure_ascii=False))
+    typer.echo(url)
+
+
+def logs(
+    run_id: RunId,
+    step: Annotated[str, typer.Argument(metavar="STEP", autocompletion=step_keys, show_default=False)],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the step has ended.")] = False,
+    attempt: Annotated[str | None, typer.Option(help="An attempt's number or name; the newest without it.")] = None,
+) -> None:
+    """Print what a step wrote.
+
+    What it wrote to stderr goes to stderr.
+    """
+    from segue.client import Client
+
+    chosen = int(attempt) if attempt is not None and attempt.isdigit() else attempt
+    with Client() as client:
+        for line in client.logs(run_id, step, attempt=chosen, follow=follow):
+            print(line.text, file=sys.stderr if line.stream == "stderr" else sys.stdout, flush=follow)
+
+
+def cancel(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="Why; shown with the run.")] = "",
+) -> None:
+    """Ask a run to cancel."""
+    from segue.client import Client
+
+    with Client() as client:
+        run = client.cancel(run_id, reason)
+    typer.echo(f"{run.id} had ended already: {run.state}" if run.ended else f"{run.id} is being cancelled")
+
+
+def _plain(run: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(run).items()}
+
+
+def _started(at: datetime | None) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else ""
+
+
+def _took(run: Any) -> str:
+    from segue.cli.run_view import duration_text
+
+    return duration_text(run.started_at, run.ended_at, datetime.now(UTC), "running")
+
+
+def _why(run: Any) -> str:
+    return run.cause.kind if run.cause.kind == "manual" else f"{run.cause.kind} {run.cause.id}"
+
+
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns as wide as they must be, so that grep and awk can read them too."""
+    widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
+    for row in [head, *rows]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,87 @@
+"""`segue dev`, `segue api`, `segue worker` and `segue ui`: the service and its parts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from segue.cli.server_packages import server_packages
+from segue.cli.stack_errors import settings_errors, stack_errors
+
+DATA = Path(".segue")
+
+
+def dev(
+    data: Annotated[Path, typer.Option(help="Folder of all state; made when it is not there.")] = DATA,
+    s3: Annotated[bool, typer.Option("--s3", help="Keep objects in a SeaweedFS server instead of a folder.")] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the API and the web page; a free one without it.")] = None,
+    queue: Annotated[
+        list[str] | None, typer.Option("--queue", "-q", help="A step queue that gets a worker; cpu and gpu without it.")
+    ] = None,
+) -> None:
+    """Run the whole service on this machine.
+
+    Temporal, database, object store, API, web page and workers, each a process. Ctrl-C stops them; a second start goes
+    on where the first was.
+    """
+    with server_packages("dev"):
+        from workers.stack import Stack
+    with stack_errors(), Stack(data, tuple(queue or ("cpu", "gpu")), s3=s3, api_port=port, log=_log) as stack:
+        typer.echo(f"Segue is up. Its state is in {stack.data}; Ctrl-C stops it.")
+        typer.echo(f"  web page   {stack.service['ui_url']}")
+        typer.echo(f"  Temporal   {stack.service['temporal_ui_url']}")
+        typer.echo("  try        segue run FILE")
+        stack.wait()
+        typer.echo("Stopping.")
+
+
+def api(
+    host: Annotated[str | None, typer.Option(help="The address to listen on (SEGUE_API_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (SEGUE_API_PORT).")] = None,
+) -> None:
+    """Run the API and the web page.
+
+    With the settings of the SEGUE_ environment variables.
+    """
+    with server_packages("api"), settings_errors():
+        from api.serve import serve
+        from store.settings import Settings
+
+        given: dict[str, Any] = {"api_host": host, "api_port": port}
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    serve(settings)
+
+
+def worker(
+    queue: Annotated[list[str], typer.Option("--queue", "-q", help="A queue to serve; may be given several times.")],
+    slots: Annotated[int | None, typer.Option(help="Steps at a time per queue.", min=1)] = None,
+) -> None:
+    """Run a worker.
+
+    With the settings of the SEGUE_ environment variables.
+    """
+    with server_packages("worker"):
+        from workers.worker import main
+    with settings_errors():
+        main(queue, slots)
+
+
+def ui(
+    open_it: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,
+) -> None:
+    """Open the web page, and print its address."""
+    from segue.discovery import find_service
+
+    address = find_service()
+    typer.echo(address.ui_url)
+    if open_it and sys.stdout.isatty():
+        import webbrowser
+
+        webbrowser.open(address.ui_url)
+
+
+def _log(line: str) -> None:
+    typer.echo(line, err=True)
