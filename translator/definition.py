@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from translator.located import Node, Position
+from translator.located import Entry, Node, Spot
 from workflows.expressions import Expression
 from workflows.plan import Kind, Map, Trigger, TriggerRule
 
@@ -38,7 +38,7 @@ class Use:
     names: frozenset[str]
     edge_from: str | None = None
 
-    def position(self, offset: int) -> Position:
+    def inside(self, offset: int) -> Spot:
         """Return the place of a character of the expression."""
         return self.node.inside(self.offset + offset)
 
@@ -48,7 +48,7 @@ class NeedDefinition:
     """An entry of `needs`."""
 
     step: str
-    at: Node
+    at: Node | Spot
     when: str | None = None
 
 
@@ -88,11 +88,11 @@ class Defaults:
 
 @dataclass(slots=True)
 class TriggerDefinition:
-    """A trigger as written; `nodes` are the values of its params."""
+    """A trigger as written; `params` are the entries of its params."""
 
     trigger: Trigger
     at: Node
-    nodes: dict[str, Node] = field(default_factory=dict)
+    params: dict[str, Entry] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
 
 

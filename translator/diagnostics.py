@@ -125,12 +125,18 @@ class DefinitionError(ValueError):
         return "\n\n".join(parts)
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return a hint with the nearest known name, or `otherwise` when none is near."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like a name, if one is like it at all."""
     # Comparing is slow: only names that could be near enough are looked at.
     candidates = [other for other in known if abs(len(other) - len(name)) <= 3 + len(name) // 4]
     close = difflib.get_close_matches(name, candidates, n=1) if len(name) <= 64 else []
-    return f'did you mean "{close[0]}"?' if close else otherwise
+    return close[0] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return a hint with the nearest known name, or `otherwise` when none is near."""
+    near = nearest(name, known)
+    return otherwise if near is None else f'did you mean "{near}"?'
 
 
 def one_of(names: Iterable[str], limit: int = 12) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import TypeVar
 
-from translator.diagnostics import Code, did_you_mean, one_of, shown
+from translator.diagnostics import Code, did_you_mean, nearest, one_of, shown
 from translator.keys import OTHER_NAMES, Keys
 from translator.located import Node, Report
 
@@ -55,16 +55,15 @@ class Fields:
             message = f'"{name}" is part of the language, but not supported yet'
             self.report.add(key, Code.NOT_SUPPORTED, message, "leave it out for now")
             return
-        hint = ""
-        if not self.report.full:
-            fallback = f"the keys here are {one_of(self.keys.known, 20)}"
-            renamed = OTHER_NAMES.get(name)
-            hint = (
-                f'did you mean "{renamed}"?'
-                if renamed in self.keys.known
-                else did_you_mean(name, (*self.keys.known, *self.keys.later), fallback)
-            )
+        hint = "" if self.report.full else self._hint(name)
         self.report.add(key, Code.UNKNOWN_KEY, f'{self.what} has an unknown key "{shown(name)}"', hint)
+
+    def _hint(self, name: str) -> str:
+        """Say which key may be meant: by its name in other tools, or by the nearest name."""
+        others = {other: ours for other, ours in OTHER_NAMES.items() if ours in self.keys.known}
+        ours = others.get(name) or nearest(name, (*self.keys.known, *self.keys.later))
+        ours = ours or others.get(nearest(name, others) or "")
+        return f'did you mean "{ours}"?' if ours else f"the keys here are {one_of(self.keys.known, 20)}"
 
     def has(self, key: str) -> bool:
         """Tell whether a key is there, whatever its value."""
@@ -185,13 +184,13 @@ class Fields:
         self.report.add(node, Code.BAD_VALUE, f'"{key}" is "{shown(text)}", which is none of {known}', hint)
         return None
 
-    def named(self, key: str, wanted: str) -> dict[str, Node]:
+    def named(self, key: str, wanted: str, hint: str = "") -> dict[str, Node]:
         """Return the values of a mapping whose keys are names of the user's choice."""
         node = self.get(key)
         if node is None:
             return {}
         if not isinstance(node.value, dict):
-            self.wrong(key, node, f"a mapping of {wanted}")
+            self.wrong(key, node, f"a mapping of {wanted}", hint)
         return {name: entry.value for name, entry in node.mapping.items()}
 
 

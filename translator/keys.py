@@ -25,6 +25,7 @@ OTHER_NAMES = {
     "script": "run",
     "command": "run",
     "cmd": "run",
+    "cron": "schedule",
     "callable": "python",
     "python_callable": "python",
     "args": "with",

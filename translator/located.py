@@ -69,20 +69,33 @@ class Node:
             return [item.plain() for item in self.value]
         return self.value
 
-    def inside(self, offset: int) -> Position:
-        """Return the place of a character of a text: exact where it was written as it reads, else a good guess."""
-        text = str(self.value)
-        opening = text.rfind(OPENING, 0, offset)
+    def inside(self, offset: int) -> Spot:
+        """Return the place of a character of a text."""
+        return Spot(self, offset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spot:
+    """A character of a text; where it was written is worked out when it is asked for, since that takes a search."""
+
+    node: Node
+    offset: int
+
+    @property
+    def position(self) -> Position:
+        """The place: exact where the text was written as it reads, else that of its expression or of the text."""
+        text, raw, start = str(self.node.value), self.node.raw, self.node.position
+        opening = text.rfind(OPENING, 0, self.offset + len(OPENING))
         if opening < 0:
             # No `${{` before it: the text must have been written from its first character on as it reads.
-            start = 1 if self.raw[:1] in ("'", '"') else 0
-            exact = self.raw.startswith(text[:offset], start)
-            return _after(self.position, self.raw[: start + offset]) if exact else self.position
-        at = _nth(self.raw, OPENING, text.count(OPENING, 0, opening + 1))
+            quote = 1 if raw[:1] in ("'", '"') else 0
+            exact = raw.startswith(text[: self.offset], quote)
+            return _after(start, raw[: quote + self.offset]) if exact else start
+        at = _nth(raw, OPENING, text.count(OPENING, 0, opening) + 1)
         if at < 0:
-            return self.position
-        exact = self.raw.startswith(text[opening:offset], at)
-        return _after(self.position, self.raw[: at + (offset - opening if exact else 0)])
+            return start
+        exact = raw.startswith(text[opening : self.offset], at)
+        return _after(start, raw[: at + (self.offset - opening if exact else 0)])
 
 
 @dataclass(slots=True)
@@ -104,12 +117,12 @@ class Report:
         """Whether further problems are only counted: working on their wording is then in vain."""
         return len(self.found) >= MAX_DIAGNOSTICS
 
-    def add(self, at: Node | Position, code: Code, message: str, hint: str = "") -> None:
-        """Add a problem at a node or place."""
+    def add(self, at: Node | Spot | Position, code: Code, message: str, hint: str = "") -> None:
+        """Add a problem at a place."""
         if self.full:
             self.omitted += 1
             return
-        place = at.position if isinstance(at, Node) else at
+        place = at if isinstance(at, Position) else at.position
         source = self.lines[place.line - 1] if 0 < place.line <= len(self.lines) else ""
         # A line may be the whole file: only what a caret can stand in is kept.
         source = source if len(source) <= 10_000 else source[:10_000]

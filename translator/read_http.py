@@ -46,6 +46,7 @@ class HttpReader:
             message = f'"{job[0]}" and "{single[0]}" do not go together'
             hint = 'a single request has "url"; a remote job has "submit", "poll" and "cancel"'
             self.report.add(found.key(job[0]), Code.CONFLICT, message, hint)
+            return {}, self.names | {"submit", "response"}
         if job:
             return self._job(found), self.names | {"submit", "response"}
         return {"request": self._request(found, self.names, "GET")}, self.names | {"response"}

@@ -126,7 +126,7 @@ class _StepReader:
         hint = "write module:function, such as pipeline.train:train"
         if text.endswith(".py") or "/" in text:
             hint = "a module, not a file: " + hint
-        elif ":" not in text and "." in text:
+        elif ":" not in text and text.count(".") > 1:
             hint = f'did you mean "{":".join(text.rsplit(".", 1))}"?'
         self.report.add(node, Code.CALLABLE, f'"python" is "{shown(text)}", which names no function', hint)
         return ""
@@ -147,7 +147,7 @@ class _StepReader:
             self.found.wrong("needs", node, "a step, a list of steps, or a mapping of steps to conditions")
             return []
         needs: dict[str, NeedDefinition] = {}
-        for item in node.items or [node]:
+        for item in node.items if isinstance(node.value, list) else [node]:
             name = self.found.text_of("needs", item)
             if name in needs:
                 self.report.add(item, Code.CONFLICT, f'{self.what} needs "{shown(name)}" twice')

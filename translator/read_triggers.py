@@ -50,14 +50,15 @@ def _read_trigger(node: Node, index: int, report: Report) -> TriggerDefinition |
         return _definition("schedule", _schedule(schedule, what, report), found)
     if event is not None:
         return _definition("event", _event(event, what, report), found)
-    if isinstance(node.value, dict) and not (found.has("schedule") or found.has("event")):
+    if set(found.entries) <= {"params"} and isinstance(node.value, dict):
         report.add(node, Code.MISSING_KEY, f'{what} has neither "schedule" nor "event"')
     return None
 
 
 def _definition(kind: Literal["schedule", "event"], spec: dict[str, Any], found: Fields) -> TriggerDefinition:
     nodes = found.named("params", "params to values")
-    definition = TriggerDefinition(Trigger(kind, spec), found.at, nodes)
+    entries = found.entries["params"].value.mapping if nodes else {}
+    definition = TriggerDefinition(Trigger(kind, spec), found.at, entries)
     params = {name: read_template(node, EVENT_NAMES, definition.uses, found.report) for name, node in nodes.items()}
     if kind == "schedule":
         for node in nodes.values():

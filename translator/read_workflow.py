@@ -129,11 +129,12 @@ def _code(found: Fields, definition: WorkflowDefinition, report: Report) -> None
     fields = Fields(node, report, '"code"', keys.CODE)
     definition.include = fields.texts("include")
     definition.requirements = fields.text("requirements")
-    for key, paths in (("include", definition.include), ("requirements", (definition.requirements,))):
-        for path in paths or ():
-            if path is not None and not _is_inside(path):
-                message = f'"{shown(path)}" leads out of the definition\'s folder'
-                report.add(fields.entries[key].value, Code.PATH, message, "paths are relative to the definition")
+    for key in set(keys.CODE.known) & set(fields.entries):
+        value = fields.entries[key].value
+        for path in value.items or [value]:
+            if isinstance(path.value, str) and not _is_inside(path.value):
+                message = f'"{shown(path.value)}" leads out of the definition\'s folder'
+                report.add(path, Code.PATH, message, "paths are relative to the definition, with /")
 
 
 def _is_inside(path: str) -> bool:
@@ -145,7 +146,7 @@ def _is_inside(path: str) -> bool:
 
 def _steps(found: Fields, definition: WorkflowDefinition, report: Report) -> None:
     found.require("steps", "such as steps: {hello: {run: echo hello}}")
-    nodes = found.named("steps", "names to steps")
+    nodes = found.named("steps", "names to steps", "write each step as NAME: {...}, without a dash")
     if found.has("steps") and found.entries["steps"].value.value == {}:
         report.add(found.key("steps"), Code.MISSING_KEY, "the workflow has no steps")
     if len(nodes) > MAX_PLAN_STEPS:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from translator.definition import COMMON_NAMES, EVENT_NAMES, NeedDefinition, StepDefinition, Use, WorkflowDefinition
 from translator.diagnostics import Code, did_you_mean, one_of, shown
-from translator.located import Node, Position, Report
+from translator.located import Report, Spot
 
 _FIELDS = {"run": ("id", "started_at"), "workflow": ("name", "version")}
 _STEP_FIELDS = ("output", "status")
@@ -59,19 +59,21 @@ class References:
         uses = [use for name, found in inherited.items() if name not in step.env for use in found]
         for use in (*step.uses, *uses):
             for name, at in self._spoken_of(use):
-                yield NeedDefinition(name, Node(name, at))
+                yield NeedDefinition(name, at)
 
-    def _spoken_of(self, use: Use) -> list[tuple[str, Position]]:
+    def _spoken_of(self, use: Use) -> list[tuple[str, Spot]]:
         """Check an expression, and return the steps it reads with the places where it does."""
         steps = []
         for path, offset in use.expression.places():
-            at = use.position(offset)
+            at = use.inside(offset)
+            if self._check_dash(path, at):
+                break  # what follows was meant as part of the name
             self._check_path(path, use, at)
             if path[0] == "steps" and len(path) > 1 and path[1] in self.steps:
                 steps.append((path[1], at))
         return steps
 
-    def _check_path(self, path: tuple[str, ...], use: Use, at: Position) -> None:
+    def _check_path(self, path: tuple[str, ...], use: Use, at: Spot) -> None:
         root = path[0]
         if root not in use.names:
             self._not_here(root, use, at)
@@ -91,7 +93,7 @@ class References:
         elif root == "output" and use.edge_from in self.steps:
             self._check_output(self.steps[use.edge_from], path[1:], at)
 
-    def _not_here(self, root: str, use: Use, at: Position) -> None:
+    def _not_here(self, root: str, use: Use, at: Spot) -> None:
         if root == "secrets":
             self.report.add(at, Code.NOT_SUPPORTED, '"secrets" is part of the language, but not supported yet')
         elif use.names == EVENT_NAMES and root in COMMON_NAMES:
@@ -116,17 +118,14 @@ class References:
             return f"did you mean steps.{root}.output?"
         return did_you_mean(root, use.names, f"there are {one_of(sorted(use.names))}; text stands in quotes")
 
-    def _check_step(self, path: tuple[str, ...], at: Position) -> None:
+    def _check_step(self, path: tuple[str, ...], at: Spot) -> None:
         if len(path) == 1:
             message = "a step cannot be computed: what a step needs must be known before the run"
             self.report.add(
                 at, Code.COMPUTED_STEP, message, "name the step: steps.train.output, or steps['train'].output"
             )
         elif path[1] not in self.steps:
-            dashed = [name for name in self.steps if name.partition("-")[0] == path[1]]
             hint = self._near(path[1], self.steps, "the steps are")
-            if dashed:
-                hint = f"a name with a dash stands in brackets: steps['{dashed[0]}']"
             self.report.add(at, Code.UNKNOWN_STEP, f'there is no step "{shown(path[1])}"', hint)
         elif len(path) > 2 and path[2] not in _STEP_FIELDS:
             message = f'a step has "output" and "status", but no "{shown(path[2])}"'
@@ -134,7 +133,17 @@ class References:
         elif len(path) > 3 and path[2] == "output":
             self._check_output(self.steps[path[1]], path[3:], at)
 
-    def _check_output(self, step: StepDefinition, path: tuple[str, ...], at: Position) -> None:
+    def _check_dash(self, path: tuple[str, ...], at: Spot) -> bool:
+        """Report `steps.check-data`, which is a subtraction."""
+        if path[0] != "steps" or len(path) != 2 or path[1] in self.steps:
+            return False
+        dashed = [name for name in self.steps if name.partition("-")[0] == path[1]]
+        if dashed:
+            hint = f"a name with a dash stands in brackets: steps['{dashed[0]}']"
+            self.report.add(at, Code.UNKNOWN_STEP, f'there is no step "{shown(path[1])}"', hint)
+        return bool(dashed)
+
+    def _check_output(self, step: StepDefinition, path: tuple[str, ...], at: Spot) -> None:
         if not path:
             return
         if step.map is not None:

@@ -6,10 +6,7 @@ here are accepted. References are not among them, so a schema never asks the net
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator
+from collections.abc import Callable, Iterable
 
 from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.fields import type_of
@@ -18,34 +15,37 @@ from workflows.expressions import ExpressionError, pattern_matches
 from workflows.params import check_value
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+
+_ANYTHING = ("const", "default", "examples")
+_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_TEXTS = ("title", "description", "format", "pattern")
+_SCHEMAS = ("items", "additionalProperties", "not")
+_LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
 KEYWORDS = (
-    *("type", "enum", "const", "default", "title", "description", "examples", "format"),
-    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    *("minLength", "maxLength", "pattern"),
-    *("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
-    *("properties", "required", "additionalProperties", "minProperties", "maxProperties"),
-    *("anyOf", "oneOf", "allOf", "not"),
+    *("type", "enum", "required", "properties", "uniqueItems", *_ANYTHING, *_TEXTS),
+    *(*_NUMBERS, *_COUNTS, *_SCHEMAS, *_LISTS_OF_SCHEMAS),
 )
 _LATER = ("$ref", "$defs", "patternProperties", "if", "then", "else", "contains", "dependentRequired", "propertyNames")
 _OTHER_NAMES = {"min": "minimum", "max": "maximum", "choices": "enum", "values": "enum", "regex": "pattern"}
-_OTHER_TYPES = {"str": "string", "int": "integer", "float": "number", "double": "number", "bool": "boolean"} | {
+_OTHER_TYPES = {
+    "str": "string",
+    "text": "string",
+    "int": "integer",
+    "float": "number",
+    "double": "number",
+    "bool": "boolean",
     "list": "array",
     "dict": "object",
     "map": "object",
+    "none": "null",
 }
 
 
 def check_schema(node: Node, what: str, report: Report) -> bool:
     """Report what is wrong with a schema; tell whether it can be used."""
     before = len(report.found) + report.omitted
-    _check_keywords(node, what, report)
-    if len(report.found) + report.omitted > before:
-        return False
-    schema = node.plain()
-    for error in cast(Any, Draft202012Validator(Draft202012Validator.META_SCHEMA)).iter_errors(schema):
-        at = _at(node, error.absolute_path)
-        keyword = next((str(part) for part in reversed(error.absolute_path) if isinstance(part, str)), "")
-        report.add(at, Code.SCHEMA, f'{what} is no JSON Schema: "{keyword}" cannot be {shown(str(at.plain()))}')
+    _Check(what, report).schema(node)
     return len(report.found) + report.omitted == before
 
 
@@ -54,76 +54,93 @@ def check_default(node: Node, what: str, report: Report) -> None:
     default = node.mapping.get("default")
     if default is not None:
         for problem in check_value(node.plain(), default.value.plain(), "default"):
-            at = default.value if problem.path == "default" else _at(default.value, _parts(problem.path))
+            at = _inside(default.value, problem.path)
             report.add(at, Code.DEFAULT, f"the default of {what} does not fit: {problem.message}")
 
 
-def _check_keywords(node: Node, what: str, report: Report) -> None:
-    for name, entry in node.mapping.items():
-        value = entry.value
-        if name not in KEYWORDS:
-            _unknown(name, entry.key, what, report)
-        elif name == "type":
-            for item in value.items or [value]:
-                _check_type(item, what, report)
-        elif name == "pattern" and isinstance(value.value, str):
-            _check_pattern(value, value.value, what, report)
+class _Check:
+    """The check of one schema, called `what` in messages."""
+
+    def __init__(self, what: str, report: Report) -> None:
+        self.what = what
+        self.report = report
+
+    def add(self, at: Node, message: str, hint: str = "") -> None:
+        self.report.add(at, Code.SCHEMA, f"{self.what} {message}", "" if self.report.full else hint)
+
+    def schema(self, node: Node) -> None:
+        if isinstance(node.value, bool):
+            return
+        if not isinstance(node.value, dict):
+            self.add(node, f"has {type_of(node)} in the place of a schema", "such as {type: string}")
+        for name, entry in node.mapping.items():
+            if name in KEYWORDS:
+                self.keyword(name, entry.value)
+            elif name in _LATER:
+                self.report.add(entry.key, Code.NOT_SUPPORTED, f'"{name}" in a schema is not supported yet')
+            else:
+                hint = did_you_mean(name, KEYWORDS, f"there are {one_of(KEYWORDS, 100)}")
+                hint = f'did you mean "{_OTHER_NAMES[name]}"?' if name in _OTHER_NAMES else hint
+                self.add(entry.key, f'has an unknown keyword "{shown(name)}"', hint)
+
+    def keyword(self, name: str, node: Node) -> None:
+        """Check the value of a known keyword."""
+        if name == "type":
+            self.each(node, self.type) if isinstance(node.value, list) else self.type(node)
+        elif name in _NUMBERS:
+            if self.wants(name, node, isinstance(node.value, int | float), "a number") and name == "multipleOf":
+                self.wants(name, node, isinstance(node.value, int | float) and node.value > 0, "more than zero")
+        elif name in _COUNTS:
+            self.wants(name, node, isinstance(node.value, int) and node.value >= 0, "a whole number, not negative")
+        elif name in _TEXTS:
+            if self.wants(name, node, isinstance(node.value, str), "text") and name == "pattern":
+                self.pattern(node)
+        elif name == "uniqueItems":
+            self.wants(name, node, isinstance(node.value, bool), "true or false")
         elif name == "properties":
-            for inner in value.mapping.values():
-                _check_nested(inner.value, what, report)
-        elif name in ("items", "additionalProperties", "not"):
-            _check_nested(value, what, report)
-        elif name in ("anyOf", "oneOf", "allOf", "prefixItems"):
-            for item in value.items:
-                _check_nested(item, what, report)
+            if self.wants(name, node, isinstance(node.value, dict), "a mapping of names to schemas"):
+                self.each(node, self.schema)
+        elif name in _SCHEMAS:
+            self.schema(node)
+        elif name == "required":
+            if self.wants(name, node, isinstance(node.value, list), "a list of texts"):
+                self.each(node, lambda item: self.wants(name, item, isinstance(item.value, str), "a list of texts"))
+        elif name == "enum" or name in _LISTS_OF_SCHEMAS:
+            self.wants(name, node, isinstance(node.value, list) and bool(node.value), "a list, not empty")
+            if name in _LISTS_OF_SCHEMAS:
+                self.each(node, self.schema)
+
+    def wants(self, name: str, node: Node, fits: bool, wanted: str) -> bool:
+        fits = fits and not (isinstance(node.value, bool) and name != "uniqueItems")
+        if not fits:
+            self.add(node, f'has a "{name}" that must be {wanted}, but is {type_of(node)}')
+        return fits
+
+    def each(self, node: Node, check: Callable[[Node], object]) -> None:
+        for part in node.items or [entry.value for entry in node.mapping.values()]:
+            check(part)
+
+    def type(self, node: Node) -> None:
+        name = str(node.plain())
+        if node.value not in TYPES:
+            hint = did_you_mean(name, TYPES, f"the types are {one_of(TYPES)}")
+            hint = f'did you mean "{_OTHER_TYPES[name]}"?' if name in _OTHER_TYPES else hint
+            self.add(node, f'has the unknown type "{shown(name)}"', hint)
+
+    def pattern(self, node: Node) -> None:
+        try:
+            pattern_matches(str(node.value), "")
+        except ExpressionError as error:
+            self.add(node, f"has a {error.message}", "patterns have the syntax of RE2")
 
 
-def _check_nested(node: Node, what: str, report: Report) -> None:
-    if not isinstance(node.value, dict | bool):
-        message = f"a schema in {what} must be a mapping, but is {type_of(node)}"
-        report.add(node, Code.SCHEMA, message, "such as {type: string}")
-    _check_keywords(node, what, report)
-
-
-def _unknown(name: str, key: Node, what: str, report: Report) -> None:
-    if name in _LATER:
-        report.add(key, Code.NOT_SUPPORTED, f'"{name}" in a schema is not supported yet')
-        return
-    hint = "" if report.full else did_you_mean(name, KEYWORDS, f"there are {one_of(KEYWORDS, 100)}")
-    if name in _OTHER_NAMES:
-        hint = f'did you mean "{_OTHER_NAMES[name]}"?'
-    report.add(key, Code.SCHEMA, f'{what} has an unknown keyword "{shown(name)}"', hint)
-
-
-def _check_type(node: Node, what: str, report: Report) -> None:
-    if node.value in TYPES:
-        return
-    name = str(node.value)
-    hint = did_you_mean(name, TYPES, f"the types are {one_of(TYPES)}")
-    if name in _OTHER_TYPES:
-        hint = f'did you mean "{_OTHER_TYPES[name]}"?'
-    report.add(node, Code.SCHEMA, f'{what} has the unknown type "{shown(name)}"', hint)
-
-
-def _check_pattern(node: Node, pattern: str, what: str, report: Report) -> None:
-    try:
-        pattern_matches(pattern, "")
-    except ExpressionError as error:
-        report.add(node, Code.SCHEMA, f"{what}: {error.message}", "patterns have the syntax of RE2")
-
-
-def _at(node: Node, path: Iterable[str | int]) -> Node:
-    for part in path:
-        if isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
-        elif isinstance(part, str) and part in node.mapping:
-            node = node.mapping[part].value
-        else:
-            break
+def _inside(node: Node, path: str) -> Node:
+    """Return the node that a path such as `default[0].depth` leads to; odd keys only make the place less exact."""
+    words: Iterable[str] = path.replace("[", ".[").split(".")[1:]
+    for word in words:
+        number = int(word[1:-1]) if word.startswith("[") and word[1:-1].isdigit() else len(node.items)
+        if number < len(node.items):
+            node = node.items[number]
+        elif word in node.mapping:
+            node = node.mapping[word].value
     return node
-
-
-def _parts(path: str) -> list[str | int]:
-    """Split `default[0].depth` into the steps from the default on; odd keys only make the place less exact."""
-    words = path.replace("[", ".[").split(".")[1:]
-    return [int(word[1:-1]) if word[:1] == "[" and word[1:-1].isdigit() else word for word in words]

@@ -13,14 +13,14 @@ from workflows.templates import references
 
 def check_trigger_params(trigger: TriggerDefinition, schemas: dict[str, dict[str, Any]], report: Report) -> None:
     """Report params that do not exist, do not fit or are missing. What an event fills in is checked when it arrives."""
-    for name, node in trigger.nodes.items():
+    for name, entry in trigger.params.items():
         if name not in schemas:
             hint = did_you_mean(name, schemas, f"the params are {one_of(schemas)}" if schemas else "there are none")
-            report.add(node, Code.TRIGGER_PARAM, f'the workflow has no param "{shown(name)}"', hint)
+            report.add(entry.key, Code.TRIGGER_PARAM, f'the workflow has no param "{shown(name)}"', hint)
         elif not references(trigger.trigger.params[name]):
-            for problem in check_value(schemas[name], node.plain(), f"params.{name}"):
-                report.add(node, Code.TRIGGER_PARAM, f"{problem.path}: {problem.message}")
+            for problem in check_value(schemas[name], entry.value.plain(), f"params.{name}"):
+                report.add(entry.value, Code.TRIGGER_PARAM, f"{problem.path}: {problem.message}")
     for name, schema in schemas.items():
-        if name not in trigger.nodes and "default" not in schema:
+        if name not in trigger.params and "default" not in schema:
             message = f'the param "{shown(name)}" has no default, and this trigger does not give it'
             report.add(trigger.at, Code.TRIGGER_PARAM, message, f"add params: {{{name}: ...}} to the trigger")

@@ -180,7 +180,9 @@ class _Builder:
             row = [part for parent in row for part in _parts(parent) if isinstance(part.value, list | dict)]
 
     def scalar(self, event: Any, at: Position) -> Node:
-        self.check_tag(event, at)
+        if event.tag is not None:
+            self.check_tag(event, at)
+            return Node(event.value, at)
         raw = self.text[event.start_mark.index : event.end_mark.index]
         value: Scalar = event.value
         if event.style in (None, ""):
@@ -188,6 +190,7 @@ class _Builder:
                 value = scalar_value(event.value)
             except ValueError as error:
                 self.report.add(at, Code.NUMBER, f"{shown(raw)}: {error}", "put quotes around it if it is text")
+                value = 1  # a number that is of the right type wherever one is
         if isinstance(value, str) and (bad := FORBIDDEN.search(value)):
             self.report.add(at, Code.BAD_CHARACTER, f"the text holds the character U+{ord(bad[0]):04X}", "remove it")
             value = FORBIDDEN.sub("", value)

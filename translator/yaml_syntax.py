@@ -7,11 +7,7 @@ from dataclasses import dataclass
 import yaml
 
 _MESSAGES = {
-    "mapping values are not allowed in this context": (
-        "a key cannot stand here",
-        'check the indentation of this line, and put quotes around text that holds ": "',
-    ),
-    "could not find expected ':'": ("this line is neither `key: value` nor part of a list", 'is a ":" missing?'),
+    "mapping values are not allowed in this context": ("a key cannot stand here", "check the indentation of this line"),
     "did not find expected key": (
         "this line does not continue the mapping above it",
         "keys of one mapping start in the same column",
@@ -49,8 +45,12 @@ def explain_syntax(error: yaml.YAMLError, text: str) -> SyntaxProblem:
         return SyntaxProblem(index, "a tab cannot indent", "indent with spaces")
     if "cannot start any token" in problem and character:
         return SyntaxProblem(index, f'text cannot start with "{character}" here', "put quotes around it")
+    if problem.startswith("mapping values") and ":" in text[text.rfind("\n", 0, index) + 1 : index]:
+        return SyntaxProblem(index, 'a second ":" in one line', 'put quotes around text that holds ": "')
     if problem == "found unexpected end of stream":
         return SyntaxProblem(start, "the quote that opens here is not closed")
+    if problem == "could not find expected ':'":
+        return SyntaxProblem(start, "this is neither `key: value` nor part of a list", 'is a ":" missing?')
     if problem in _BRACKETS:
         return _bracket(_BRACKETS[problem], index, start, text)
     message, hint = _MESSAGES.get(problem, (f"this is not YAML: {problem}", ""))
@@ -61,6 +61,8 @@ def _bracket(opening: str, index: int, start: int, text: str) -> SyntaxProblem:
     if text[index - 1 : index + 1] == "${" or text[start - 1 : start + 1] == "${":
         return SyntaxProblem(start, "inside [...] and {...} an expression needs quotes", 'write "${{ ... }}"')
     closing = {"[": "]", "{": "}"}[opening]
+    if text[index : index + 1].strip() and "\n" not in text[start:index]:
+        return SyntaxProblem(index, f'expected "," or "{closing}"', "put quotes around text that holds [ ] { } or ,")
     return SyntaxProblem(start, f'the "{opening}" that opens here is not closed', f'add "{closing}"')
 
 

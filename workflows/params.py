@@ -142,7 +142,17 @@ def _pattern(validator: Any, pattern: str, instance: JSON, schema: Any) -> Itera
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-_Validator = cast(Any, extend)(Draft202012Validator, {"pattern": _pattern})  # jsonschema leaves it untyped
+def _unique(validator: Any, unique: bool, instance: JSON, schema: Any) -> Iterator[ValidationError]:
+    # The validator's own way compares each item with each other when they cannot be sorted.
+    if unique and isinstance(instance, list):
+        texts = {json.dumps(item, sort_keys=True) for item in instance}
+        if len(texts) < len(instance):
+            yield ValidationError("items are not unique")
+
+
+_Validator = cast(Any, extend)(
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
+)  # jsonschema leaves it untyped
 
 
 def _problem(error: ValidationError, path: str) -> ParamProblem:
@@ -172,6 +182,8 @@ def _message(error: ValidationError) -> str:
             return f"{value} is longer than {_shown(wanted)}"
         case "pattern":
             return f"{value} does not match the pattern {_shown(wanted)}"
+        case "uniqueItems":
+            return f"{value} has the same item twice"
         case "required":
             missing = [name for name in wanted if name not in cast(Any, error.instance)]
             return f"{', '.join(_shown(name) for name in missing[:5])} is missing"

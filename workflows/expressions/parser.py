@@ -45,6 +45,8 @@ RESERVED = frozenset(
 ) | frozenset(("namespace", "package", "return", "var", "void", "while"))
 """Words that CEL keeps for itself; as in CEL, they may follow a dot."""
 
+_OTHER_WORDS = {"and": "&&", "or": "||", "is": "==", "if": "condition ? value : other"}
+
 
 def parse_tree(text: str) -> Node:
     """Parse the whole of a text.
@@ -59,7 +61,9 @@ def parse_tree(text: str) -> Node:
     parser = _Parser(text)
     node = parser.expression(0)
     if parser.next.kind != "end":
-        raise parser.error(f"unexpected {_shown(parser.next)} after the expression")
+        other = _OTHER_WORDS.get(str(parser.next.value))
+        hint = f'; write "{other}"' if other else ""
+        raise parser.error(f"unexpected {_shown(parser.next)} after the expression{hint}")
     if depth(node) > MAX_DEPTH:
         raise ExpressionError(f"the expression has more than {MAX_DEPTH} levels", 0, text)
     return node

@@ -1,0 +1,38 @@
+"""The messages of broken definitions, the plans of valid ones, exactly; `tests/golden/record.py` writes them anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from golden.record import BROKEN, VALID, messages, plan
+
+from translator import Code, compile_yaml
+from workflows.plan import Plan
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_a_broken_definition_gets_its_exact_messages(path: Path) -> None:
+    assert messages(path) == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_a_valid_definition_gets_its_exact_plan(path: Path) -> None:
+    assert plan(path) == path.with_suffix(".json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_a_plan_survives_being_stored(path: Path) -> None:
+    compiled = compile_yaml(path.read_text(encoding="utf-8"), path.name)
+    assert Plan.from_json(compiled.to_json()).content_hash == compiled.content_hash
+
+
+def test_every_code_is_shown_by_a_broken_definition() -> None:
+    texts = "".join(path.with_suffix(".txt").read_text(encoding="utf-8") for path in BROKEN)
+    elsewhere = {Code.TOO_LARGE, Code.LIMIT}  # their definitions would be large files; test_limits.py writes them
+    assert {code for code in Code if f"error[{code}]" not in texts} == elsewhere
+
+
+def test_every_broken_definition_is_refused() -> None:
+    assert len(BROKEN) >= 30
+    assert [path.stem for path in BROKEN if "error[E" not in path.with_suffix(".txt").read_text(encoding="utf-8")] == []
