@@ -1,4 +1,4 @@
-"""Writes the golden files anew: `python tests/golden/record.py`. Read every difference before you commit it."""
+"""Writes the golden files anew: `python -m tests.golden.record`. Read every difference before you commit it."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""The messages of broken definitions, the plans of valid ones, exactly; `tests/golden/record.py` writes them anew."""
+"""The messages of broken definitions, the plans of valid ones, exactly; `tests.golden.record` writes them anew."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from golden.record import BROKEN, VALID, messages, plan
 
+from tests.golden.record import BROKEN, VALID, messages, plan
 from translator import Code, compile_yaml
 from workflows.plan import Plan
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden.record import BROKEN, VALID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.golden.record import BROKEN, VALID
 from translator import Code, DefinitionError, compile_document, compile_yaml
 from translator.diagnostics import MAX_DIAGNOSTICS
 
