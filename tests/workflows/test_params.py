@@ -113,3 +113,13 @@ def test_text_that_is_not_of_the_type_is_refused() -> None:
         ParamProblem("params.min_rows", '"many" is not an integer'),
         ParamProblem("params.grid", '"NaN" is not an array'),
     ]
+
+
+def test_items_that_must_be_unique_are_compared_by_content() -> None:
+    schemas: dict[str, dict[str, Any]] = {"x": {"type": "array", "uniqueItems": True}}
+    assert check_params(schemas, {"x": [1, "1", [1], {"a": 1}]})["x"]
+    with pytest.raises(ParamsError, match="has the same item twice"):
+        check_params(schemas, {"x": [{"a": 1, "b": 2}, {"b": 2, "a": 1}]})
+    start = time.monotonic()
+    check_params(schemas, {"x": [*range(50_000), *map(str, range(50_000))]})
+    assert time.monotonic() - start < 3
