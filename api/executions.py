@@ -6,7 +6,6 @@ Nothing here touches the database.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -20,11 +19,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.temporal import RPC_TIMEOUT, register_search_attributes
-from workflows.messages import RunRequest
+from store.executions import execution_timeout, memo, search_attributes, summary, task_timeout
+from workflows.messages import SEARCH_ATTRIBUTES, RunRequest
 from workflows.plan import CONTROL_QUEUE, Plan
-
-GRACE = timedelta(minutes=15)
-"""What a run gets beyond its own time-out to cancel its steps and record its end, before Temporal ends it."""
 
 
 async def start_execution(client: Client, run: str, request: RunRequest, plan: Plan) -> None:
@@ -49,8 +46,8 @@ async def _start(client: Client, run: str, request: RunRequest, plan: Plan) -> N
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             execution_timeout=execution_timeout(plan),
             task_timeout=task_timeout(len(plan.steps)),
-            search_attributes=search_attributes(request),
-            memo=_memo(request, plan),
+            search_attributes=indexed(request),
+            memo=memo(request, plan),
             static_summary=summary(request),
             static_details=plan.description or None,
             rpc_timeout=RPC_TIMEOUT,
@@ -70,38 +67,11 @@ async def cancel_execution(client: Client, run: str, reason: str) -> bool:
     return True
 
 
-def execution_timeout(plan: Plan) -> timedelta:
-    """Return when Temporal ends a run whose interpreter has not ended it in time."""
-    return timedelta(seconds=plan.timeout) + GRACE
-
-
-def task_timeout(steps: int) -> timedelta:
-    """Return how long a workflow task may take before another worker gets it.
-
-    Short, because a killed worker is noticed by it; but a replay of the whole history must fit, or the run never
-    moves again: about 2 ms a step, and ten times that on a busy machine.
-    """
-    return timedelta(seconds=min(10.0, 2.0 + steps / 50))
-
-
-def search_attributes(request: RunRequest) -> TypedSearchAttributes:
-    """Return what Temporal's own list of workflows can be filtered by."""
-    pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(SearchAttributeKey.for_keyword("SegueWorkflow"), request.workflow),
-        SearchAttributePair(SearchAttributeKey.for_keyword("SegueTriggeredBy"), request.cause.kind),
-    ]
-    if request.version is not None:
-        pairs.append(SearchAttributePair(SearchAttributeKey.for_int("SegueVersion"), request.version))
+def indexed(request: RunRequest) -> TypedSearchAttributes:
+    """Return a run's search attributes as Temporal's client takes them."""
+    pairs: list[SearchAttributePair[Any]] = []
+    for name, value in search_attributes(request).items():
+        whole = SEARCH_ATTRIBUTES[name] == "Int"
+        key: Any = SearchAttributeKey.for_int(name) if whole else SearchAttributeKey.for_keyword(name)
+        pairs.append(SearchAttributePair(key, value))
     return TypedSearchAttributes(pairs)
-
-
-def summary(request: RunRequest) -> str:
-    """Return the line that Temporal's UI shows for a run."""
-    version = "" if request.version is None else f" v{request.version}"
-    by = f" ({request.cause.id})" if request.cause.id else ""
-    # Temporal refuses more than 400 bytes here.
-    return f"{request.workflow}{version}, {request.cause.kind}{by}".encode()[:200].decode(errors="ignore")
-
-
-def _memo(request: RunRequest, plan: Plan) -> dict[str, Any]:
-    return {"workflow": request.workflow, "version": request.version, "plan_hash": plan.content_hash}

@@ -26,9 +26,10 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.executions import execution_timeout, search_attributes, summary, task_timeout
+from api.executions import indexed
 from api.problems import Problem
 from api.temporal import RPC_TIMEOUT
+from store.executions import execution_timeout, summary, task_timeout
 from workflows.messages import FIRE_SIGNAL, Cause, Event, RunRequest, TriggerRequest
 from workflows.plan import CONTROL_QUEUE, Plan, Trigger
 
@@ -124,7 +125,7 @@ def _schedule(plan: Plan, number: int, trigger: Trigger) -> Schedule:
             task_queue=CONTROL_QUEUE,
             execution_timeout=execution_timeout(plan),
             task_timeout=task_timeout(len(plan.steps)),
-            typed_search_attributes=search_attributes(request),
+            typed_search_attributes=indexed(request),
             memo={"workflow": workflow, "schedule": trigger.spec},
             static_summary=summary(request),
         ),

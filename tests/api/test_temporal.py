@@ -9,7 +9,7 @@ import httpx
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest, RemoveSearchAttributesRequest
 from temporalio.client import Client
 
-from api.executions import task_timeout
+from store.executions import task_timeout
 from tests.api.conftest import Api, connected, free_port, running_api, running_temporal, settings_in
 from tests.api.samples import deployed, fresh, plan
 from workflows.plan import MAX_PLAN_STEPS
