@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.database import Database
 from store.folding import ACTIVE_STEP_STATES, Fold, PendingAttempt
 from store.rows import row_as
-from store.runs import create_run
+from store.runs import RUN_COLUMNS, create_run
 from store.tables import attempts, events, runs, steps
 from store.workflows import get_version
 from workflows.messages import Cause, RunRecords, RunRequest, Transition
@@ -26,7 +26,6 @@ from workflows.messages import Cause, RunRecords, RunRequest, Transition
 MANY_KEYS = 200
 """Above it, all rows of a run are read at once: a query has a limited number of parameters."""
 
-_RUN_COLUMNS = [column for column in runs.c if column.name not in ("request", "idempotency_key", "body_hash")]
 _RUN_CHANGES = ("state", "reason", "output", "error", "seq", "applied", "started_at", "ended_at")
 _STEP_CHANGES = [c.name for c in steps.c if c.name not in ("run", "key", "step", "item", "position", "kind")]
 _ATTEMPT_CHANGES = [c.name for c in attempts.c if not c.primary_key]
@@ -163,8 +162,6 @@ def _following(transitions: Sequence[Transition], applied: int) -> list[Transiti
         if change.seq == applied + 1:
             following.append(change)
             applied += 1
-        elif change.seq > applied:
-            break
     return following
 
 
@@ -177,7 +174,7 @@ async def _create_from(database: Database, records: RunRecords) -> None:
 
 async def _load(connection: AsyncConnection, run: str, keys: Collection[str] | None, hold: bool = True) -> Fold | None:
     """Read a run's row, by default held until the transaction ends, and the steps of these keys (None: all)."""
-    query = select(*_RUN_COLUMNS).where(runs.c.id == run)
+    query = select(*RUN_COLUMNS).where(runs.c.id == run)
     row = (await connection.execute(query.with_for_update() if hold else query)).mappings().first()
     if row is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import defaultdict
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ from store.rows import Run, Step, row_as, step_as
 from store.tables import attempts, events, runs, steps
 from workflows.messages import RunRequest
 from workflows.plan import Plan
+
+RUN_COLUMNS = [runs.c[field.name] for field in fields(Run)]
+"""All but what nobody lists: the request, which may be large."""
 
 
 class IdempotencyConflict(Exception):
@@ -122,7 +125,7 @@ async def list_runs(
     Raises:
         InvalidCursor: The cursor is none of ours.
     """
-    query = select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit + 1)
+    query = select(*RUN_COLUMNS).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit + 1)
     if workflow is not None:
         query = query.where(runs.c.workflow == workflow)
     if state is not None:
@@ -209,12 +212,16 @@ async def _existing(connection: AsyncConnection, run: str, idempotency: tuple[st
 
 
 async def _by_id(connection: AsyncConnection, run: str) -> Run | None:
-    row = (await connection.execute(select(runs).where(runs.c.id == run))).mappings().first()
+    row = (await connection.execute(select(*RUN_COLUMNS).where(runs.c.id == run))).mappings().first()
     return row_as(Run, row) if row else None
 
 
 async def _by_key(connection: AsyncConnection, key: str, body_hash: str) -> Run | None:
-    row = (await connection.execute(select(runs).where(runs.c.idempotency_key == key))).mappings().first()
+    row = (
+        (await connection.execute(select(*RUN_COLUMNS, runs.c.body_hash).where(runs.c.idempotency_key == key)))
+        .mappings()
+        .first()
+    )
     if row is None:
         return None
     if row["body_hash"] != body_hash:

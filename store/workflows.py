@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.rows import Run, Version, Workflow, row_as
+from store.runs import RUN_COLUMNS
 from store.tables import runs, versions, workflows
 from workflows.plan import Plan
 
@@ -141,5 +142,5 @@ async def _runs(connection: AsyncConnection, rows: Any) -> dict[str, Run]:
     ids = [row["last_run_id"] for row in rows if row["last_run_id"] is not None]
     if not ids:
         return {}
-    found: list[RowMapping] = list((await connection.execute(select(runs).where(runs.c.id.in_(ids)))).mappings())
+    found = (await connection.execute(select(*RUN_COLUMNS).where(runs.c.id.in_(ids)))).mappings()
     return {row["id"]: row_as(Run, row) for row in found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -17,13 +18,44 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
+from temporalio.client import Client
 
 from workers.ports import choose_ports
+from workers.temporal_server import server_command
 
 START_SECONDS = 60.0
 
 # Nothing here has to outlive a power cut, and each of these costs a test time.
 CAREFREE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+
+
+class Temporal:
+    """One Temporal development server, as `segue dev` starts it, without its web page."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        port = choose_ports(folder / "ports.json", {"temporal": None})["temporal"]
+        self.address = f"127.0.0.1:{port}"
+        self._command = server_command(folder / "temporal.db", port)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, or start it again with what it had; `client` waits until it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+
+    async def client(self) -> Client:
+        """Return a connected client, as soon as the server answers."""
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                with contextlib.suppress(RuntimeError):
+                    return await Client.connect(self.address)
+                await asyncio.sleep(0.05)
 
 
 class PostgreSQL:

@@ -1,0 +1,241 @@
+"""Sees to it that the metadata database tells the truth about runs that have not ended.
+
+The interpreter records what it decides. What only Temporal sees (an attempt starts, fails, is tried again) is looked up
+here, about once a second; and what went wrong is healed: records that never arrived, a run that was accepted but never
+started, an execution that ended without saying so or is gone. It never decides what runs next, and an error in one run
+never stops the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+)
+from temporalio.exceptions import FailureError
+from temporalio.service import RPCError, RPCStatusCode
+
+from store.database import Database, DatabaseUnavailable
+from store.recording import OpenRun, active_keys, apply_records, finish_run, get_request, observe_attempts, open_runs
+from workers.pending import pending_attempts
+from workers.starting import start_execution
+from workflows.messages import STATE_QUERY, TERMINAL_RUN_STATES, RunRecords
+
+logger = logging.getLogger("segue.workers")
+
+INTERVAL_SECONDS = 1.0
+CONCURRENCY = 8
+PAGE = 500
+RPC_TIMEOUT = timedelta(seconds=10)
+
+QUIET_INTERVALS = 5
+"""A run that has no step in flight is looked at once in so many intervals."""
+START_AFTER = timedelta(seconds=5)
+"""Age at which a run that nobody started is started: who accepted it has had its chance."""
+START_WITHIN = timedelta(hours=20)
+"""Age beyond which it is not: Temporal may have run it and forgotten (it keeps ended runs for a day at least)."""
+LAG_SECONDS = 5.0
+"""How long the database may disagree with Temporal about what is in flight before the interpreter is asked."""
+GONE_SECONDS = 15.0
+"""How long Temporal must deny that it knows a run before that is believed."""
+MUTE_SECONDS = 60.0
+"""How long an ended execution may fail to answer the query before its end is recorded without its details."""
+MAX_BACKOFF_SECONDS = 60.0
+
+_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of an open run between looks; all of it may be lost. Times are monotonic seconds."""
+
+    next_look: float = 0.0
+    failures: int = 0
+    lagging_since: float | None = None
+    gone_since: float | None = None
+    mute_since: float | None = None
+
+
+class Observer:
+    """Looks after the open runs of one Temporal namespace. Several may do so at once."""
+
+    def __init__(self, client: Client, database: Database, *, interval: float = INTERVAL_SECONDS) -> None:
+        """Prepare it.
+
+        Args:
+            client: Connected to Temporal.
+            database: Whose runs.
+            interval: Seconds between looks.
+        """
+        self._client = client
+        self._database = database
+        self._interval = interval
+        self._memory: dict[str, _Memory] = {}
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._away: str | None = None
+
+    async def run(self) -> None:
+        """Observe until cancelled; whatever fails is logged and tried again."""
+        while True:
+            started = time.monotonic()
+            try:
+                await self.observe()
+            except DatabaseUnavailable as error:
+                self._say_away(str(error))
+            except Exception:
+                logger.exception("observing runs failed; going on")
+            await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - started)))
+
+    async def observe(self) -> None:
+        """Look once at every open run that is due."""
+        seen: set[str] = set()
+        away: list[str] = []
+        after = ""
+        while page := await open_runs(self._database, after=after, limit=PAGE):
+            after = page[-1].id
+            seen.update(run.id for run in page)
+            answers = await asyncio.gather(*(self._look_safely(run) for run in page if self._is_due(run)))
+            away += [answer for answer in answers if answer]
+        self._memory = {run: memory for run, memory in self._memory.items() if run in seen}
+        if away:
+            self._say_away(away[0])
+        elif self._away is not None:
+            logger.info("observing runs again")
+            self._away = None
+
+    def _is_due(self, run: OpenRun) -> bool:
+        return time.monotonic() >= self._memory.setdefault(run.id, _Memory()).next_look
+
+    def _say_away(self, problem: str) -> None:
+        """Log once, not every second, that a server is away."""
+        if self._away is None:
+            logger.warning("cannot observe runs: %s", problem)
+        self._away = problem
+
+    async def _look_safely(self, run: OpenRun) -> str | None:
+        """Look at a run; return what to say if a server is away. Any other error concerns this run alone."""
+        memory = self._memory[run.id]
+        try:
+            async with self._slots:
+                await self._look(run, memory)
+        except DatabaseUnavailable as error:
+            return str(error)
+        except Exception as error:
+            if isinstance(error, RPCError) and error.status in _AWAY:
+                return f"Temporal does not answer: {error.message}"
+            memory.failures += 1
+            pause = min(MAX_BACKOFF_SECONDS, 2.0**memory.failures)
+            memory.next_look = time.monotonic() + pause
+            logger.warning("observing run %s failed, again in %.0f s: %r", run.id, pause, error)
+            return None
+        memory.failures = 0
+        if not run.active and run.state != "pending":
+            memory.next_look = time.monotonic() + (QUIET_INTERVALS - 0.5) * self._interval
+        return None
+
+    async def _look(self, run: OpenRun, memory: _Memory) -> None:
+        age = datetime.now(UTC) - run.created_at
+        if run.state == "pending" and age < START_AFTER:
+            return
+        try:
+            description = await self._client.get_workflow_handle(run.id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await self._heal_missing(run, memory, age)
+            return
+        memory.gone_since = None
+        if description.status is WorkflowExecutionStatus.RUNNING:
+            await self._observe_open(run, memory, description)
+        else:
+            await self._heal_closed(run, memory, description)
+
+    async def _observe_open(self, run: OpenRun, memory: _Memory, description: WorkflowExecutionDescription) -> None:
+        seen = await pending_attempts(description, self._client.data_converter)
+        if seen:
+            await observe_attempts(self._database, run.id, seen)
+        if {each.key for each in seen} == await active_keys(self._database, run.id):
+            memory.lagging_since = None
+            return
+        # For a moment that is normal: records are on their way.
+        now = time.monotonic()
+        memory.lagging_since = memory.lagging_since or now
+        if now - memory.lagging_since >= LAG_SECONDS:
+            memory.lagging_since = None
+            await self._catch_up(run)
+
+    async def _catch_up(self, run: OpenRun) -> bool:
+        """Ask the interpreter for what is not recorded, and record it; say whether the run's end was among it."""
+        handle = self._client.get_workflow_handle(run.id)
+        applied = run.applied
+        while True:
+            records: RunRecords = await handle.query(
+                STATE_QUERY, applied, result_type=RunRecords, rpc_timeout=RPC_TIMEOUT
+            )
+            last = await apply_records(self._database, records)
+            if last <= applied:
+                return False
+            if any(not each.key and each.state in TERMINAL_RUN_STATES for each in records.transitions):
+                return True
+            logger.info("run %s: brought %d records that were missing", run.id, last - applied)
+            applied = last
+
+    async def _heal_closed(self, run: OpenRun, memory: _Memory, description: WorkflowExecutionDescription) -> None:
+        """Record the end of a run whose execution has ended and whose record says otherwise."""
+        try:
+            if await self._catch_up(run):
+                return
+        except (RPCError, WorkflowQueryFailedError):
+            # No worker, or one that cannot replay this run: wait for a better one, but not for ever.
+            now = time.monotonic()
+            memory.mute_since = memory.mute_since or now
+            if now - memory.mute_since < MUTE_SECONDS:
+                raise
+        state, reason = await self._ending(description)
+        if await finish_run(self._database, run.id, state, reason):
+            logger.warning("run %s: recorded its end from outside: %s", run.id, reason)
+
+    async def _ending(self, description: WorkflowExecutionDescription) -> tuple[str, str]:
+        """Return the run's state and a sentence, from how its execution ended."""
+        match description.status:
+            case WorkflowExecutionStatus.CANCELED:
+                return "cancelled", "cancelled in Temporal"
+            case WorkflowExecutionStatus.TIMED_OUT:
+                return "failed", "Temporal ended the run, which had used up its time"
+            case WorkflowExecutionStatus.COMPLETED:
+                return "failed", "the run ended in Temporal, but its records cannot be read"
+        cause: BaseException | None = None
+        try:
+            await self._client.get_workflow_handle(description.id, run_id=description.run_id).result()
+        except WorkflowFailureError as error:
+            cause = error.cause
+        what = "terminated in Temporal" if description.status is WorkflowExecutionStatus.TERMINATED else "failed"
+        message = cause.message if isinstance(cause, FailureError) else ""
+        return "failed", f"{what}: {message}" if message else what
+
+    async def _heal_missing(self, run: OpenRun, memory: _Memory, age: timedelta) -> None:
+        """Deal with a run that Temporal does not know: start it if it never was, else record that it is lost."""
+        if run.state == "pending" and run.applied == 0 and age < START_WITHIN:
+            request = await get_request(self._database, run.id)
+            if request is not None:
+                logger.warning("run %s was accepted but never started; starting it", run.id)
+                await start_execution(self._client, run.id, request)
+                return
+        now = time.monotonic()
+        memory.gone_since = memory.gone_since or now
+        if now - memory.gone_since < GONE_SECONDS:
+            return
+        reason = "Temporal does not know this run any more: its history was deleted before its end was recorded"
+        if run.state == "pending":
+            reason = "the run was never started"
+        if await finish_run(self._database, run.id, "failed", reason):
+            logger.warning("run %s: %s", run.id, reason)

@@ -1,0 +1,69 @@
+"""Reads what Temporal says about the steps of a run that are in flight. It only reads: nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import WorkflowExecutionDescription
+from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError, TimeoutError, TimeoutType
+
+from store.folding import PendingAttempt
+from workflows.messages import RECORD_RUN, RESOLVE_RUN, StepError
+
+_TAKEN = frozenset(
+    {
+        PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+        PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+        PendingActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED,
+    }
+)
+"""States in which a worker has the attempt."""
+
+
+async def pending_attempts(
+    description: WorkflowExecutionDescription, converter: DataConverter
+) -> Sequence[PendingAttempt]:
+    """Return the steps in flight; the interpreter's own reading and recording is no step."""
+    return [
+        await _attempt(activity, converter)
+        for activity in description.raw_description.pending_activities
+        if activity.activity_type.name not in (RESOLVE_RUN, RECORD_RUN)
+    ]
+
+
+async def _attempt(activity: PendingActivityInfo, converter: DataConverter) -> PendingAttempt:
+    has_failed = activity.HasField("last_failure")
+    return PendingAttempt(
+        key=activity.activity_id,
+        number=activity.attempt,
+        running=activity.state in _TAKEN,
+        limit=activity.maximum_attempts,
+        scheduled_at=_time(activity, "scheduled_time"),
+        started_at=_time(activity, "last_started_time"),
+        worker=activity.last_worker_identity or None,
+        failure=_failure(await converter.decode_failure(activity.last_failure)) if has_failed else None,
+        failed_at=_time(activity, "last_attempt_complete_time"),
+        next_at=_time(activity, "next_attempt_schedule_time"),
+    )
+
+
+def _time(activity: PendingActivityInfo, name: str) -> datetime | None:
+    stamp: Timestamp = getattr(activity, name)
+    return stamp.ToDatetime(UTC) if activity.HasField(name) else None  # type: ignore[arg-type]
+
+
+def _failure(error: BaseException) -> StepError:
+    if isinstance(error, ApplicationError):
+        detail: Any = error.details[0] if error.details else {}
+        return StepError(error.type or "Error", error.message, detail if isinstance(detail, dict) else {})
+    if isinstance(error, TimeoutError):
+        if error.type is TimeoutType.HEARTBEAT:
+            return StepError("WorkerLost", "the worker fell silent", {"timeout": "heartbeat"})
+        return StepError("Timeout", "the attempt took too long", {"timeout": "run"})
+    return StepError(type(error).__name__, str(error))
