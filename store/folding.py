@@ -15,10 +15,8 @@ from typing import Any
 from store.columns import moment, text_of
 from store.rows import Run, row_as, step_as
 from store.runs import step_row
+from store.tables import ACTIVE_STEP_STATES
 from workflows.messages import TERMINAL_RUN_STATES, TERMINAL_STEP_STATES, StepError, StepResult, Transition
-
-ACTIVE_STEP_STATES = ("queued", "running", "retrying")
-"""Those in which Temporal knows more about a step than the interpreter does."""
 
 _ITEM = re.compile(r"(.+)\[(\d+)\]")
 _FOLDER = re.compile(r".*/(\d+)\.(\d+)-[^/]*")

@@ -16,10 +16,10 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
-from store.folding import ACTIVE_STEP_STATES, Fold, PendingAttempt
+from store.folding import Fold, PendingAttempt
 from store.rows import row_as
 from store.runs import RUN_COLUMNS, create_run
-from store.tables import attempts, events, runs, steps
+from store.tables import ACTIVE_STEP_STATES, attempts, events, runs, step_is_active, steps
 from store.workflows import get_version
 from workflows.messages import Cause, RunRecords, RunRequest, Transition
 
@@ -104,7 +104,7 @@ async def finish_run(database: Database, run: str, state: str, reason: str) -> b
 
 async def open_runs(database: Database, *, after: str = "", limit: int = 500) -> list[OpenRun]:
     """Return runs that have not ended, by id from behind `after`."""
-    in_flight = select(steps.c.key).where(steps.c.run == runs.c.id, steps.c.state.in_(ACTIVE_STEP_STATES))
+    in_flight = select(steps.c.key).where(steps.c.run == runs.c.id, step_is_active)
     columns = (runs.c.id, runs.c.workflow, runs.c.version, runs.c.state, runs.c.created_at, runs.c.applied)
     query = (
         select(*columns, in_flight.exists().label("active"))
@@ -120,7 +120,7 @@ async def open_runs(database: Database, *, after: str = "", limit: int = 500) ->
 async def active_keys(database: Database, run: str) -> set[str]:
     """Return the keys of steps that are recorded as being with a worker, or waiting for one."""
     # A map runs without ever being queued; its items are.
-    in_flight = steps.c.state.in_(ACTIVE_STEP_STATES) & steps.c.queued_at.is_not(None)
+    in_flight = step_is_active & steps.c.queued_at.is_not(None)
     async with database.read() as connection:
         return set(await connection.scalars(select(steps.c.key).where(steps.c.run == run, in_flight)))
 

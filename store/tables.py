@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -29,6 +30,11 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+
+ACTIVE_STEP_STATES = ("queued", "running", "retrying")
+"""Those in which Temporal knows more about a step than the interpreter does."""
+
+_ACTIVE = f"state IN ({', '.join(repr(state) for state in ACTIVE_STEP_STATES)})"
 
 workflows = Table(
     "workflows",
@@ -106,13 +112,11 @@ steps = Table(
     Column("error", Document),
     Column("folder", CleanText),
     # What the observer looks for every second, among steps that are nearly all in a final state.
-    Index(
-        "ix_steps_active",
-        "run",
-        sqlite_where=text("state IN ('queued', 'running', 'retrying')"),
-        postgresql_where=text("state IN ('queued', 'running', 'retrying')"),
-    ),
+    Index("ix_steps_active", "run", sqlite_where=text(_ACTIVE), postgresql_where=text(_ACTIVE)),
 )
+
+step_is_active = steps.c.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STEP_STATES])
+"""The condition of that index; with parameters in place of the literals no database would use it."""
 
 attempts = Table(
     "attempts",

@@ -34,6 +34,9 @@ logger = logging.getLogger("segue.workers")
 
 INTERVAL_SECONDS = 1.0
 CONCURRENCY = 8
+LOOKS = 200
+"""Runs looked at in one interval, so that ten thousand that wait do not keep Temporal busy; a quarter is for those
+without a step in flight."""
 PAGE = 500
 RPC_TIMEOUT = timedelta(seconds=10)
 
@@ -81,6 +84,7 @@ class Observer:
         self._interval = interval
         self._memory: dict[str, _Memory] = {}
         self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._problem: str | None = None
         self._away: str | None = None
 
     async def run(self) -> None:
@@ -96,24 +100,35 @@ class Observer:
             await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - started)))
 
     async def observe(self) -> None:
-        """Look once at every open run that is due."""
-        seen: set[str] = set()
-        away: list[str] = []
+        """Look once at the open runs that are due, those first that were not looked at for longest."""
+        active: list[OpenRun] = []
+        quiet: list[OpenRun] = []
+        known: set[str] = set()
         after = ""
         while page := await open_runs(self._database, after=after, limit=PAGE):
             after = page[-1].id
-            seen.update(run.id for run in page)
-            answers = await asyncio.gather(*(self._look_safely(run) for run in page if self._is_due(run)))
-            away += [answer for answer in answers if answer]
-        self._memory = {run: memory for run, memory in self._memory.items() if run in seen}
-        if away:
-            self._say_away(away[0])
+            for run in page:
+                known.add(run.id)
+                if self._is_due(run):
+                    (active if run.active else quiet).append(run)
+        self._memory = {run: memory for run, memory in self._memory.items() if run in known}
+        looks = self._longest_ago(active, LOOKS * 3 // 4)
+        looks += self._longest_ago(quiet, LOOKS - len(looks))
+        self._problem = None
+        await asyncio.gather(*(self._look_safely(run) for run in looks))
+        if self._problem is not None:
+            self._say_away(self._problem)
         elif self._away is not None:
             logger.info("observing runs again")
             self._away = None
 
     def _is_due(self, run: OpenRun) -> bool:
+        if run.state == "pending" and datetime.now(UTC) - run.created_at < START_AFTER:
+            return False
         return time.monotonic() >= self._memory.setdefault(run.id, _Memory()).next_look
+
+    def _longest_ago(self, runs: list[OpenRun], count: int) -> list[OpenRun]:
+        return sorted(runs, key=lambda run: self._memory[run.id].next_look)[:count]
 
     def _say_away(self, problem: str) -> None:
         """Log once, not every second, that a server is away."""
@@ -121,37 +136,36 @@ class Observer:
             logger.warning("cannot observe runs: %s", problem)
         self._away = problem
 
-    async def _look_safely(self, run: OpenRun) -> str | None:
-        """Look at a run; return what to say if a server is away. Any other error concerns this run alone."""
+    async def _look_safely(self, run: OpenRun) -> None:
+        """Look at a run. A server that is away ends this round for all; any other error concerns this run alone."""
         memory = self._memory[run.id]
-        try:
-            async with self._slots:
+        async with self._slots:
+            if self._problem is not None:
+                return
+            try:
                 await self._look(run, memory)
-        except DatabaseUnavailable as error:
-            return str(error)
-        except Exception as error:
-            if isinstance(error, RPCError) and error.status in _AWAY:
-                return f"Temporal does not answer: {error.message}"
-            memory.failures += 1
-            pause = min(MAX_BACKOFF_SECONDS, 2.0**memory.failures)
-            memory.next_look = time.monotonic() + pause
-            logger.warning("observing run %s failed, again in %.0f s: %r", run.id, pause, error)
-            return None
-        memory.failures = 0
-        if not run.active and run.state != "pending":
-            memory.next_look = time.monotonic() + (QUIET_INTERVALS - 0.5) * self._interval
-        return None
+            except DatabaseUnavailable as error:
+                self._problem = str(error)
+            except Exception as error:
+                if isinstance(error, RPCError) and error.status in _AWAY:
+                    self._problem = f"Temporal does not answer: {error.message}"
+                    return
+                memory.failures += 1
+                pause = min(MAX_BACKOFF_SECONDS, 2.0**memory.failures)
+                memory.next_look = time.monotonic() + pause
+                logger.warning("observing run %s failed, again in %.0f s: %r", run.id, pause, error)
+            else:
+                memory.failures = 0
+                pause = 0.0 if run.active else (QUIET_INTERVALS - 0.5) * self._interval
+                memory.next_look = time.monotonic() + pause
 
     async def _look(self, run: OpenRun, memory: _Memory) -> None:
-        age = datetime.now(UTC) - run.created_at
-        if run.state == "pending" and age < START_AFTER:
-            return
         try:
             description = await self._client.get_workflow_handle(run.id).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            await self._heal_missing(run, memory, age)
+            await self._heal_missing(run, memory)
             return
         memory.gone_since = None
         if description.status is WorkflowExecutionStatus.RUNNING:
@@ -222,9 +236,10 @@ class Observer:
         message = cause.message if isinstance(cause, FailureError) else ""
         return "failed", f"{what}: {message}" if message else what
 
-    async def _heal_missing(self, run: OpenRun, memory: _Memory, age: timedelta) -> None:
+    async def _heal_missing(self, run: OpenRun, memory: _Memory) -> None:
         """Deal with a run that Temporal does not know: start it if it never was, else record that it is lost."""
-        if run.state == "pending" and run.applied == 0 and age < START_WITHIN:
+        young = datetime.now(UTC) - run.created_at < START_WITHIN
+        if run.state == "pending" and run.applied == 0 and young:
             request = await get_request(self._database, run.id)
             if request is not None:
                 logger.warning("run %s was accepted but never started; starting it", run.id)

@@ -124,6 +124,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that a test would only sit through."""
+    monkeypatch.setattr(observer, "RPC_TIMEOUT", timedelta(seconds=2))
     monkeypatch.setattr(observer, "START_AFTER", timedelta(0))
     monkeypatch.setattr(observer, "LAG_SECONDS", 0.3)
     monkeypatch.setattr(observer, "GONE_SECONDS", 0.3)
@@ -179,7 +180,7 @@ async def step_observed(looking: Observer, database: Database, run: str, *state:
 
 async def test_attempts_are_seen_while_they_last(client: Client, database: Database, worker: Worker) -> None:
     run = await begun(client, database, STARTED, QUEUED, step="attempts", tells=2)
-    looking = Observer(client, database)
+    looking = Observer(client, database, interval=0.02)
     retrying = await step_observed(looking, database, run, "retrying", 1)
     assert retrying.reason == "attempt 1 failed: ExitCode: no luck"
     running = await step_observed(looking, database, run, "running", 2)
@@ -197,7 +198,7 @@ async def test_records_that_never_arrived_are_brought_while_the_run_goes_on(
     client: Client, database: Database, worker: Worker
 ) -> None:
     run = await begun(client, database, STARTED, step="lag", tells=2)
-    row = await step_observed(Observer(client, database, interval=0.1), database, run, "queued", 0)
+    row = await step_observed(Observer(client, database, interval=0.02), database, run, "queued", 0)
     assert row.reason == "waits"
     GATES.setdefault("lag", asyncio.Event()).set()
     await client.get_workflow_handle(run).result()
@@ -209,7 +210,7 @@ async def test_an_end_that_was_never_recorded_is_brought(
 ) -> None:
     run = await begun(client, database, *recorded)
     await client.get_workflow_handle(run).result()
-    ended = await observed(Observer(client, database), database, run, "succeeded")
+    ended = await observed(Observer(client, database, interval=0.02), database, run, "succeeded")
     assert (ended.reason, ended.output, ended.applied) == ("2 steps ended", {"x": 1}, 5)
     assert (await the_step(database, run)).state == "succeeded"
     assert (await the_step(database, run, "check")).state == "skipped"
@@ -222,7 +223,7 @@ async def test_a_run_terminated_in_temporal_is_failed_with_the_reason(
 ) -> None:
     run = await begun(client, database, STARTED, QUEUED, end="never", tells=2)
     await client.get_workflow_handle(run).terminate(reason="the operator said so")
-    ended = await observed(Observer(client, database), database, run, "failed")
+    ended = await observed(Observer(client, database, interval=0.02), database, run, "failed")
     assert ended.reason == "terminated in Temporal: the operator said so"
     assert (await the_step(database, run)).state == "cancelled"
     assert (await the_step(database, run, "check")).state == "cancelled"
@@ -235,7 +236,7 @@ async def test_a_run_that_ended_without_a_word_is_recorded_as_it_ended(
     silent = await begun(client, database, STARTED, tells=1)
     cancelled = await begun(client, database, STARTED, end="never", tells=1)
     await client.get_workflow_handle(cancelled).cancel()
-    looking = Observer(client, database)
+    looking = Observer(client, database, interval=0.02)
     assert (await observed(looking, database, failed, "failed")).reason == "failed: a mistake of ours"
     assert (await observed(looking, database, silent, "failed")).reason.startswith("the run ended in Temporal")
     assert (await observed(looking, database, cancelled, "cancelled")).reason == "cancelled in Temporal"
@@ -245,7 +246,7 @@ async def test_an_execution_that_cannot_be_asked_is_recorded_as_it_ended_in_the_
     client: Client, database: Database, worker: Worker
 ) -> None:
     run = await begun(client, database, STARTED, end="fail", mute=True)
-    ended = await observed(Observer(client, database), database, run, "failed")
+    ended = await observed(Observer(client, database, interval=0.02), database, run, "failed")
     assert ended.reason == "failed: a mistake of ours"
 
 
@@ -253,8 +254,8 @@ async def test_a_run_that_was_accepted_but_not_started_is_started_once(
     client: Client, database: Database, worker: Worker
 ) -> None:
     run = await accepted(database)
-    await asyncio.gather(*(Observer(client, database).observe() for _ in range(3)))
-    ended = await observed(Observer(client, database), database, run, "succeeded")
+    await asyncio.gather(*(Observer(client, database, interval=0.02).observe() for _ in range(3)))
+    ended = await observed(Observer(client, database, interval=0.02), database, run, "succeeded")
     assert ended.applied == 5
     description = await client.get_workflow_handle(run).describe()
     assert description.workflow_type == "tiny"
@@ -276,7 +277,7 @@ async def test_a_run_just_accepted_is_left_to_who_accepted_it(
 ) -> None:
     monkeypatch.setattr(observer, "START_AFTER", timedelta(minutes=1))
     run = await accepted(database)
-    await Observer(client, database).observe()
+    await Observer(client, database, interval=0.02).observe()
     assert [w async for w in client.list_workflows(f"WorkflowId = '{run}'")] == []
     assert (await found(database, run)).state == "pending"
 
@@ -286,14 +287,16 @@ async def test_a_run_too_old_to_know_whether_it_ran_is_not_started(
 ) -> None:
     monkeypatch.setattr(observer, "START_WITHIN", timedelta(0))
     run = await accepted(database)
-    assert (await observed(Observer(client, database), database, run, "failed")).reason == "the run was never started"
+    assert (
+        await observed(Observer(client, database, interval=0.02), database, run, "failed")
+    ).reason == "the run was never started"
 
 
 async def test_a_run_that_temporal_has_forgotten_is_failed_and_not_run_again(
     client: Client, database: Database, worker: Worker
 ) -> None:
     run = await accepted(database, STARTED, QUEUED)
-    looking = Observer(client, database)
+    looking = Observer(client, database, interval=0.02)
     await looking.observe()
     assert (await found(database, run)).state == "running"
     ended = await observed(looking, database, run, "failed")
@@ -308,11 +311,25 @@ async def test_one_bad_row_stops_no_other_run(
     async with database.write() as connection:
         await connection.execute(text("UPDATE runs SET request = 'not json' WHERE id = :id"), {"id": runs[0]})
     with caplog.at_level(logging.WARNING, "segue.workers"):
-        looking = Observer(client, database)
+        looking = Observer(client, database, interval=0.02)
         for run in runs[1:]:
             await observed(looking, database, run, "succeeded")
     assert (await found(database, runs[0])).state == "pending"
     assert any(runs[0] in record.getMessage() and "failed" in record.getMessage() for record in caplog.records)
+
+
+async def test_more_runs_than_one_round_looks_at_take_their_turns(
+    client: Client, database: Database, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "LOOKS", 4)
+    waiting = [await begun(client, database, STARTED, QUEUED, end="never", tells=2) for _ in range(8)]
+    late = await begun(client, database)
+    looking = Observer(client, database, interval=0.02)
+    await observed(looking, database, late, "succeeded")
+    for run in waiting:
+        await client.get_workflow_handle(run).terminate()
+    for run in waiting:
+        await observed(looking, database, run, "failed")
 
 
 @contextlib.asynccontextmanager
