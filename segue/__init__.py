@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segue.arrows import chain
     from segue.async_client import AsyncClient, AsyncRunHandle
     from segue.client import Client, RunHandle
-    from segue.dag import DAG, Param, TaskGroup
+    from segue.dag import DAG, TaskGroup
     from segue.errors import (
         Conflict,
         Diagnostic,
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
     from segue.operators import ApprovalOperator, BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator
+    from segue.param import Param
     from segue.triggers import cron
 
 _HOMES = {
     "arrows": ["chain"],
     "async_client": ["AsyncClient", "AsyncRunHandle"],
     "client": ["Client", "RunHandle"],
-    "dag": ["DAG", "Param", "TaskGroup"],
+    "dag": ["DAG", "TaskGroup"],
     "errors": [
         "Conflict",
         "Diagnostic",
@@ -94,6 +95,7 @@ _HOMES = {
         "Operator",
         "PythonOperator",
     ],
+    "param": ["Param"],
     "triggers": ["cron"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -100,7 +100,8 @@ def _walk(folder: Path) -> Iterator[str]:
                     f"{folder} holds more than {MAX_ENTRIES_SEEN:,} files.",
                     hint="Put the definition and its code into a folder of their own.",
                 )
-            if not name.startswith(".") and not name.endswith(".pyc"):
+            # A pipe or a socket among them would be read for ever.
+            if not name.startswith(".") and not name.endswith(".pyc") and Path(root, name).is_file():
                 yield (inside / name).as_posix()
 
 

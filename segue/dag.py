@@ -15,23 +15,19 @@ from typing import Any
 from segue.arrows import Arrow, Node
 from segue.codes import Code
 from segue.document import build
+from segue.duration import duration_text
 from segue.operators import Operator
-from segue.options import DEFAULTS, Duration, check_names
+from segue.options import DEFAULTS, Duration, check_names, default_keys
+from segue.param import schema_of
 from segue.place import Place, calling_frame, misuse, place_of
 from segue.triggers import Trigger, scheduled
+from segue.values import plain
 
 _open: list[DAG] = []
 made: list[DAG] = []
 """Every DAG of this process, in the order they were made."""
 
 _FROM_DEFAULT_ARGS = ("owner", "start_date", "trigger_rule")
-
-
-class Param(dict[str, Any]):
-    """A parameter: a default and JSON Schema keywords, `Param(5, type="integer", minimum=1)`."""
-
-    def __init__(self, default: Any = ..., **schema: Any) -> None:
-        super().__init__(schema if default is ... else {**schema, "default": default})
 
 
 class DAG:
@@ -87,11 +83,13 @@ class DAG:
         owner = {"owner": str(self.default_args["owner"])} if "owner" in self.default_args else {}
         self.name = dag_id if dag_id is not None else self.file.stem.lower().replace("_", "-")
         self.description = description
-        self.labels = {**owner, **(labels or {})}
-        self.params = dict(params or {})
+        self.defaults = default_keys(self.default_args)
+        self.labels = plain({**owner, **(labels or {})}, "labels")
+        self.params = {name: schema_of(name, value) for name, value in (params or {}).items()}
         self.max_parallel = max_parallel if max_parallel is not None else max_active_tasks
-        self.timeout = timeout if timeout is not None else dagrun_timeout
-        self.include = include
+        limit = timeout if timeout is not None else dagrun_timeout
+        self.timeout = None if limit is None else duration_text(limit, "timeout")
+        self.include = plain(include, "include")
         self.requirements = requirements
         self.output = output
         self.triggers = [
@@ -109,6 +107,15 @@ class DAG:
         self.arrows: list[Arrow] = []
         self.groups: list[TaskGroup] = []
         made.append(self)
+
+    @property
+    def output(self) -> Any:
+        """The run's output, built from expressions, as JSON."""
+        return self._output
+
+    @output.setter
+    def output(self, value: Any) -> None:
+        self._output = plain(value, "output")
 
     @property
     def prefix(self) -> str:
@@ -214,13 +221,13 @@ class TaskGroup(Node):
 ARGUMENTS = {
     "dag_id": "name",
     "description": "description",
-    "schedule": "triggers",
-    "schedule_interval": "triggers",
-    "start_date": "triggers",
-    "timezone": "triggers",
-    "catchup": "triggers",
-    "overlap": "triggers",
     "triggers": "triggers",
+    "schedule": "triggers/0/schedule/cron",
+    "schedule_interval": "triggers/0/schedule/cron",
+    "start_date": "triggers/0/schedule/timezone",
+    "timezone": "triggers/0/schedule/timezone",
+    "catchup": "triggers/0/schedule/catchup",
+    "overlap": "triggers/0/schedule/overlap",
     "params": "params",
     "default_args": "defaults",
     "labels": "labels",

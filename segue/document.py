@@ -6,16 +6,14 @@ Checks nothing that the translator checks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from segue.arrows import Arrow, Node
-from segue.duration import duration_text
 from segue.expression import resolve, steps_in
 from segue.operators import Operator
-from segue.options import default_keys
 from segue.place import Place, misuse
 from segue.source_map import Position, SourceMap, escaped, under
-from segue.values import plain
 
 if TYPE_CHECKING:
     from segue.dag import DAG
@@ -35,15 +33,15 @@ def build(dag: DAG, source: str) -> dict[str, Any]:
 
 
 def _head(dag: DAG, ids: dict[int, str]) -> dict[str, Any]:
-    code = {"include": plain(dag.include, "include"), "requirements": dag.requirements}
+    code = {"include": dag.include, "requirements": dag.requirements}
     keys = {
         "description": dag.description,
-        "labels": plain(dag.labels, "labels"),
-        "params": {name: _schema(name, value) for name, value in dag.params.items()},
+        "labels": dag.labels,
+        "params": dag.params,
         "triggers": [trigger.definition for trigger in dag.triggers],
         "max_parallel": dag.max_parallel,
-        "timeout": None if dag.timeout is None else duration_text(dag.timeout, "timeout"),
-        "defaults": default_keys(dag.default_args),
+        "timeout": dag.timeout,
+        "defaults": dag.defaults,
         "code": {key: value for key, value in code.items() if value is not None},
     }
     given = {key: value for key, value in keys.items() if value is not None and value != {} and value != []}
@@ -53,18 +51,7 @@ def _head(dag: DAG, ids: dict[int, str]) -> dict[str, Any]:
 def _tail(dag: DAG, ids: dict[int, str]) -> dict[str, Any]:
     if dag.output is None:
         return {}
-    return {"output": _resolved(dag, plain(dag.output, "output"), ids)}
-
-
-def _schema(name: str, value: Any) -> Any:
-    """Return a param's JSON Schema; a plain value is a default whose type is the param's."""
-    if isinstance(value, dict) and ({"type", "enum"} & set(value)):
-        return plain(value, f"params[{name!r}]")
-    if isinstance(value, dict) and set(value) == {"default"}:
-        value = value["default"]
-    types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", tuple: "array"}
-    kind = types.get(type(value), "object" if isinstance(value, dict) else None)
-    return ({"type": kind} if kind else {}) | {"default": plain(value, f"params[{name!r}]")}
+    return {"output": _resolved(dag, dag.output, ids)}
 
 
 def _step(operator: Operator, needs: dict[int, Arrow], ids: dict[int, str]) -> dict[str, Any]:
@@ -144,18 +131,30 @@ def _referred(operator: Operator) -> set[int]:
     return found
 
 
-def _positions(dag: DAG, needs: dict[int, dict[int, Arrow]], source: SourceMap) -> dict[str, Position]:
+def _head_positions(dag: DAG, source: SourceMap) -> Iterator[tuple[str, Position]]:
     from segue.dag import ARGUMENTS
 
-    positions = {"": source.position(dag.place)}
+    arguments = source.arguments(dag.place)
     for argument, path in ARGUMENTS.items():
-        positions.update(under(source.arguments(dag.place), argument, f"/{path}"))
+        yield from under(arguments, argument, f"/{path}")
     for index, trigger in enumerate(dag.triggers):
-        positions[f"/triggers/{index}"] = source.position(trigger.place)
+        # One made of the DAG's own arguments has its positions already.
+        if trigger.place != dag.place:
+            kind = next(iter(trigger.definition))
+            yield f"/triggers/{index}", source.call(trigger.place)
+            for argument, position in source.arguments(trigger.place).items():
+                yield (
+                    f"/triggers/{index}/{argument if argument.startswith('params') else f'{kind}/{argument}'}",
+                    position,
+                )
+
+
+def _positions(dag: DAG, needs: dict[int, dict[int, Arrow]], source: SourceMap) -> dict[str, Position]:
+    positions = {"": source.call(dag.place), **dict(_head_positions(dag, source))}
     ids = {operator.number: escaped(operator.id) for operator in dag.operators}
     for operator in dag.operators:
         pointer = f"/steps/{ids[operator.number]}"
-        positions[pointer] = source.position(operator.place)
+        positions[pointer] = source.call(operator.place)
         arguments = source.arguments(operator.place)
         for argument, path in operator.paths.items():
             positions.update(under(arguments, argument, f"{pointer}/{path}"))

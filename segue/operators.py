@@ -93,15 +93,15 @@ class Operator(Node):
         return Conditional(self, expr(condition_text(condition, "when()")))
 
     @classmethod
-    def partial(cls: type[_O], task_id: str | None = None, **arguments: Any) -> Partial[_O]:
+    def partial(cls: type[_O], *positional: Any, **arguments: Any) -> Partial[_O]:
         """Begin a map, completed by `.expand(name=list)`: one run of the step per item.
 
         Args:
-            task_id: The step's id.
-            arguments: The operator's arguments, and `limit` (items in flight at once) and `min_success` (`"80%"` or a
-                number: how many items must succeed).
+            positional: The operator's arguments.
+            arguments: Those by name; also `limit` (items in flight at once) and `min_success` (`"80%"` or a number: how
+                many items must succeed).
         """
-        return Partial(cls, task_id, arguments)
+        return Partial(cls, positional, arguments)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._id or 'without id'}>"
@@ -110,9 +110,9 @@ class Operator(Node):
 class Partial(Generic[_O]):
     """An operator that still misses the list it is mapped over."""
 
-    def __init__(self, operator: type[_O], task_id: str | None, arguments: dict[str, Any]) -> None:
+    def __init__(self, operator: type[_O], positional: tuple[Any, ...], arguments: dict[str, Any]) -> None:
         self._operator = operator
-        self._task_id = task_id
+        self._positional = positional
         self._options = {"limit": arguments.pop("limit", None), "min_success": arguments.pop("min_success", None)}
         if "max_active_tis_per_dagrun" in arguments:
             self._options["limit"] = arguments.pop("max_active_tis_per_dagrun")
@@ -129,7 +129,7 @@ class Partial(Generic[_O]):
         if issubclass(self._operator, PythonOperator):
             given = self._arguments.get("op_kwargs") or {}
             self._arguments["op_kwargs"] = {**given, name: given.get(name, item)}
-        made = self._operator(self._task_id, **self._arguments)
+        made = self._operator(*self._positional, **self._arguments)
         options = {key: value for key, value in self._options.items() if value is not None}
         made.keys["map"] = {"over": plain(over[name], name), "as": name, **plain(options, "partial")}
         made.paths |= {name: "map/over", "limit": "map/limit", "min_success": "map/min_success"}

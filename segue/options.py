@@ -153,11 +153,10 @@ def _retry(options: Mapping[str, Any]) -> dict[str, Any]:
             retry[key] = duration_text(options[name], name)
     if "retry_exponential_backoff" in options:
         retry["backoff"] = 2 if options["retry_exponential_backoff"] else 1
-    own: dict[str, Any] = plain(options.get("retry", {}), "retry")
-    for key in ("delay", "max_delay"):
-        if key in own:
-            own[key] = duration_text(own[key], f"retry[{key!r}]")
-    return retry | own
+    own = dict(options.get("retry", {}))
+    durations = {key: duration_text(own.pop(key), f"retry[{key!r}]") for key in ("delay", "max_delay") if key in own}
+    retry |= plain(own, "retry")
+    return retry | durations
 
 
 def _timeout(options: Mapping[str, Any]) -> dict[str, str]:

@@ -24,26 +24,36 @@ class SourceMap:
 
     def __init__(self, source: str) -> None:
         self._lines = source.splitlines()
-        self._calls: dict[tuple[int, int, int, int], ast.Call] = {}
+        # By their end, where each has a parenthesis of its own: of a call at the end of a chain, the interpreter says
+        # that it begins at the last dot.
+        self._calls: dict[tuple[int, int], ast.Call] = {}
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):
             return
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                self._calls[node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0] = node
+                self._calls[node.end_lineno or 0, node.end_col_offset or 0] = node
 
     def position(self, place: Place) -> Position:
         """Return where a place begins."""
         return self._position(place.line, place.column)
+
+    def call(self, place: Place) -> Position:
+        """Return where the call at a place begins."""
+        call = self._call(place)
+        return self.position(place) if call is None else self._position(call.lineno, call.col_offset)
 
     def arguments(self, place: Place) -> dict[str, Position]:
         """Return the positions of a call's arguments: `queue`, and for an object's keys `op_kwargs/data`.
 
         In `Operator.partial(...).expand(...)` both calls count.
         """
-        call = self._calls.get((place.line, place.column, place.end_line, place.end_column))
+        call = self._call(place)
         return dict(self._arguments(call)) if call is not None else {}
+
+    def _call(self, place: Place) -> ast.Call | None:
+        return self._calls.get((place.end_line, place.end_column))
 
     def _arguments(self, call: ast.Call) -> Iterator[tuple[str, Position]]:
         if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):

@@ -85,10 +85,13 @@ def scheduled(
     if catchup is True:
         raise not_supported("catchup=True", hint='say how far back: catchup="24h"')
     zone = timezone or _zone_of(start_date, now)
-    if schedule is None or schedule == "@once":
-        if schedule == "@once":
-            raise not_supported('schedule="@once"', hint="leave schedule out and start the run with `segue run`")
+    if schedule is None:
+        given = [name for name, value in (("timezone", timezone), ("overlap", overlap), ("catchup", catchup)) if value]
+        if given:
+            raise misuse(f"{given[0]} needs a schedule", hint='schedule="0 6 * * MON"')
         return []
+    if schedule == "@once":
+        raise not_supported('schedule="@once"', hint="leave schedule out and start the run with `segue run`")
     if isinstance(schedule, Trigger):
         return [schedule]
     if not isinstance(schedule, str):
@@ -111,7 +114,7 @@ def _zone_of(start_date: Any, now: datetime) -> str | None:
 def _not_cron(schedule: Any) -> Exception:
     kind = type(schedule).__name__
     if kind not in ("timedelta", "relativedelta"):
-        return misuse(f"schedule={schedule!r} is not cron text", hint='use text such as "0 6 * * MON" or "@daily"')
+        return misuse(f"schedule={schedule!r} is not cron text", hint='use cron text such as "0 6 * * MON" or "@daily"')
     text = _same_as(schedule)
     hint = f'schedule="{text}" runs as often' if text else 'use cron text such as "0 6 * * MON"'
     return not_supported(f"schedule={kind}(...)", hint=hint)

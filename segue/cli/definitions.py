@@ -94,7 +94,6 @@ def deploy(file: File, workflow: Workflow = None, as_json: AsJson = False) -> No
 
 
 def _trigger(trigger: dict[str, Any]) -> str:
-    spec = trigger.get("spec") or {}
-    what = spec.get("cron") or spec.get("name") or ""
-    zone = f" ({spec['timezone']})" if spec.get("timezone") else ""
+    what = trigger.get("cron") or trigger.get("name") or ""
+    zone = f" ({trigger['timezone']})" if trigger.get("timezone") else ""
     return f"{trigger['kind']} {what}{zone}: {trigger['id']}"

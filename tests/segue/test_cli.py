@@ -1,0 +1,237 @@
+"""The command line where no service is needed: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.segue.commands import segue
+from tests.segue.definitions import write
+
+HELLO = """\
+segue: 1
+name: hello
+description: Says hello
+params:
+  names: {type: array, default: [Ada, Grace]}
+steps:
+  greet:
+    map: {over: "${{ params.names }}", as: name}
+    run: echo "$NAME"
+    env: {NAME: "${{ name }}"}
+  count:
+    needs: {greet: "${{ output != null }}"}
+    uses: noop
+    queue: gpu
+    trigger_rule: all_done
+    retry: {attempts: 3}
+"""
+BROKEN = HELLO.replace("needs: {greet:", "needs: {gret:").replace("uses: noop", "uses: noop\n    tries: 3")
+COMMANDS = ["dev", "validate", "plan", "deploy", "run", "runs", "show", "logs", "cancel", "fire", "ui"]
+COMMANDS += ["api", "worker", "vars"]
+NOWHERE = {"SEGUE_API_URL": "http://127.0.0.1:1", "SEGUE_API_KEY": "key"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hello.yaml").write_text(HELLO)
+    (tmp_path / "broken.yaml").write_text(BROKEN)
+    return tmp_path
+
+
+def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
+    """The aim is 0.3 s; a machine that runs other tests beside may take longer, so the best of some tries counts."""
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        ended = segue("--help", cwd=tmp_path)
+        best = min(best, time.perf_counter() - began)
+    assert ended.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in ended.out
+    assert "install-completion" in ended.out
+    assert best < 0.3
+
+
+@pytest.mark.parametrize("command", ["dev", "validate", "run", "logs", "vars", "worker"])
+def test_every_command_has_help(tmp_path: Path, command: str) -> None:
+    ended = segue(command, "-h", cwd=tmp_path)
+    assert ended.code == 0
+    assert "Usage: segue " + command in ended.out
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    assert segue("--version", cwd=tmp_path).out == "segue 0.1.0\n"
+
+
+def test_a_valid_definition_is_said_to_be_so(folder: Path) -> None:
+    ended = segue("validate", "hello.yaml", cwd=folder)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("hello.yaml: hello is valid: 2 steps, sha256:")
+    assert segue("validate", "hello.yaml", "--json", cwd=folder).json == []
+
+
+def test_every_problem_of_a_definition_is_told_as_a_compiler_does(folder: Path) -> None:
+    ended = segue("validate", "broken.yaml", cwd=folder)
+    assert (ended.code, ended.out) == (2, "")
+    assert "broken.yaml:12:" in ended.err
+    assert 'did you mean "greet"?' in ended.err
+    assert "    ^" in ended.err or "   ^" in ended.err
+    found = segue("validate", "broken.yaml", "--json", cwd=folder)
+    assert found.code == 2
+    assert found.err == ""
+    assert [sorted(each) for each in found.json] == [["code", "column", "file", "hint", "line", "message"]] * 2
+    assert {each["line"] for each in found.json} == {12, 14}
+
+
+def test_problems_of_a_python_file_have_the_same_form(folder: Path) -> None:
+    write(folder, 'with DAG("flow"):\n    a = EmptyOperator(queue="no queue")\n')
+    found = segue("validate", "flow.py", "--json", cwd=folder)
+    assert found.code == 2
+    assert [(each["file"], each["line"], each["column"]) for each in found.json] == [("flow.py", 3, 23)]
+    write(folder, "import nothing_like_it\n")
+    ended = segue("validate", "flow.py", cwd=folder)
+    assert ended.code == 2
+    assert ended.err.startswith("flow.py:2:1: error[E0712]: ModuleNotFoundError")
+
+
+def test_code_that_cannot_be_packed_is_a_problem_of_the_definition(folder: Path) -> None:
+    (folder / "hello.yaml").write_text(HELLO.replace("steps:", "code: {include: ['src/**']}\nsteps:"))
+    [problem] = segue("validate", "hello.yaml", "--json", cwd=folder).json
+    assert problem["code"] == "E0705"
+    ended = segue("validate", "hello.yaml", cwd=folder)
+    assert ended.code == 2
+    assert '"src/**" fits no file' in ended.err
+
+
+def test_a_plan_names_steps_queues_needs_and_conditions(folder: Path) -> None:
+    ended = segue("plan", "hello.yaml", cwd=folder)
+    assert ended.code == 0
+    assert ended.out.splitlines()[1:] == [
+        "  Says hello",
+        '  param names: array = ["Ada", "Grace"]',
+        "",
+        'greet  shell on cpu: echo "$NAME"',
+        "       for each name in ${{ params.names }}",
+        "",
+        "count  noop on gpu",
+        "       needs greet when output != null",
+        "       starts on all_done",
+        "       up to 3 attempts",
+    ]
+    document = segue("plan", "hello.yaml", "--json", cwd=folder).json
+    assert [step["id"] for step in document["steps"]] == ["greet", "count"]
+    assert segue("plan", "hello.yaml", "--mermaid", cwd=folder).out == (
+        'flowchart TD\n  s0["greet × name"]\n  s1["count"]\n  s0 -->|"output != null"| s1\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["runs"], 3, "does not answer"),
+        (["show", "x"], 3, "does not answer"),
+        (["logs", "x", "y"], 3, "does not answer"),
+        (["cancel", "x"], 3, "does not answer"),
+        (["deploy", "hello.yaml"], 3, "does not answer"),
+        (["run", "hello.yaml"], 3, "does not answer"),
+        (["run", "hello"], 3, "does not answer"),
+        (["vars", "list"], 3, "does not answer"),
+        (["fire", "hello", "--id", "1"], 3, "does not answer"),
+        (["run", "broken.yaml"], 2, "error[E"),
+        (["run", "none.yaml"], 2, "No such file"),
+        (["run", "hello.yaml", "-p", "names"], 2, "is not key=value"),
+        (["run", "hello.yaml", "-p", "names=5"], 2, "params.names"),
+        (["run", "hello.yaml", "--params", "none.json"], 2, "cannot be read"),
+        (["run", "hello.yaml", "--params", "hello.yaml"], 2, "is not JSON"),
+        (["fire", "hello", "--id", "1", "--payload", "{"], 2, "is not JSON"),
+        (["vars", "set", "X"], 2, "is not NAME=VALUE"),
+        (["plan", "hello.yaml", "--workflow", "other"], 2, 'no workflow "other"'),
+        (["run"], 2, "Missing argument"),
+        (["validate", "hello.yaml", "--jsno"], 2, "No such option"),
+        (["nothing"], 2, "No such command"),
+    ],
+)
+def test_what_goes_wrong_is_one_paragraph_and_an_exit_code(
+    folder: Path, arguments: list[str], code: int, words: str
+) -> None:
+    ended = segue(*arguments, cwd=folder, environment=NOWHERE)
+    assert words in ended.err
+    assert (ended.code, ended.out) == (code, "")
+    assert len(ended.err.strip().split("\n\n")) <= 2
+
+
+def test_without_a_service_the_way_to_one_is_told(tmp_path: Path) -> None:
+    ended = segue("runs", cwd=tmp_path)
+    assert ended.code == 3
+    assert "segue dev" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["runs"], ["logs", "flow-1", "a"], ["cancel", "flow-1"], ["run", "hello", "--detach"]]
+)
+def test_a_service_that_is_away_is_told_from_one_that_refuses(tmp_path: Path, arguments: list[str]) -> None:
+    ended = segue(*arguments, cwd=tmp_path, environment={"SEGUE_API_URL": NOWHERE["SEGUE_API_URL"]})
+    assert ended.code == 3
+    assert "There is no API key" in ended.err
+
+
+def test_whoever_stops_reading_gets_no_complaint(folder: Path) -> None:
+    command = f"{sys.executable} -P -m segue plan hello.yaml --json | head -c 1"
+    ended = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
+
+
+def test_a_users_folder_with_a_servers_name_does_not_get_in_the_way(folder: Path) -> None:
+    for name in ("workflows", "translator", "api"):
+        write(folder, "raise RuntimeError('imported')\n", name=f"{name}/__init__.py")
+    ended = segue("validate", "hello.yaml", cwd=folder, environment={"PYTHONPATH": str(folder)})
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "value"), [("SEGUE_API_PORT", "http"), ("SEGUE_API_PORT", "99999")])
+@pytest.mark.parametrize("command", [["api"], ["worker", "--queue", "cpu"]])
+def test_a_setting_that_is_none_is_named(tmp_path: Path, command: list[str], name: str, value: str) -> None:
+    ended = segue(*command, cwd=tmp_path, environment={name: value})
+    assert ended.code == 2
+    assert f"{name}: " in ended.err
+
+
+def test_completion_is_silent_without_a_service(tmp_path: Path) -> None:
+    environment = {"_SEGUE_COMPLETE": "complete_bash", "COMP_WORDS": "segue run ", "COMP_CWORD": "2", **NOWHERE}
+    ended = segue(cwd=tmp_path, environment=environment)
+    assert (ended.out.strip(), ended.err) == ("", "")
+
+
+def test_commands_say_what_to_install_when_the_server_is_not(folder: Path, tmp_path: Path) -> None:
+    """With the standard library and the client's needs alone, as in a user's own environment."""
+    site = tmp_path / "client-only"
+    site.mkdir()
+    import httpx
+
+    packages = Path(httpx.__file__).parents[1]
+    ours = Path(__file__).parents[2] / "segue"
+    (site / "segue").symlink_to(ours)
+    servers = ("api", "workers", "workflows", "translator", "store", "activities", "temporalio", "fastapi", "pydantic")
+    for entry in packages.iterdir():
+        if not entry.name.startswith(("__editable__", *servers)) and not entry.name.endswith(".pth"):
+            (site / entry.name).symlink_to(entry)
+
+    def client_only(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = (
+            f"import sys; sys.path.insert(0, {str(site)!r}); sys.argv[0] = 'segue'; from segue.cli import main; main()"
+        )
+        command = [sys.executable, "-S", "-c", code, *arguments]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+    assert client_only("--help").returncode == 0
+    for command in (["dev"], ["api"], ["worker", "--queue", "cpu"], ["run", "hello"]):
+        ended = client_only(*command)
+        assert ended.returncode == 2, ended
+        assert f"`segue {command[0]}` needs Segue's server: pip install" in ended.stderr
+    assert os.environ.get("PYTHONPATH") is None
