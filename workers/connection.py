@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import GrpcCompression, RPCError
 
 from store.settings import Settings
@@ -17,6 +17,9 @@ logger = logging.getLogger("segue.workers")
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 5.0
 
+# A recording that lingers when its run ends answers to nobody, which the SDK would mention once a run.
+LOGGING = LoggingConfig(filter="warn,temporalio_sdk_core::worker::activities=error")
+
 
 async def connect(settings: Settings, identity: str) -> Client:
     """Return a client of `settings`' Temporal server and namespace, waiting until the server answers.
@@ -24,7 +27,7 @@ async def connect(settings: Settings, identity: str) -> Client:
     A worker outlives its server: it is started before it, or after a restart, without anyone looking. Each failed
     try is logged with the address, so that a wrong one is seen.
     """
-    runtime = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=timedelta(seconds=10))
+    runtime = Runtime(telemetry=TelemetryConfig(logging=LOGGING), worker_heartbeat_interval=timedelta(seconds=10))
     delay = FIRST_DELAY_SECONDS
     while True:
         try:

@@ -1,0 +1,184 @@
+"""From a plan's step to the `StepTask` that a worker gets: templates rendered, sizes checked.
+
+What cannot be built is an `InputError` that names the step's key; nothing else is raised for what users wrote. An
+http step's strings that speak of `submit` or `response` are left for the worker, with the values they need beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workflows.conditions import expression_error
+from workflows.expressions import ExpressionError
+from workflows.messages import JSON, MAX_TASK_BYTES, RunRequest, StepError, StepTask
+from workflows.plan import MAX_MAP_ITEMS, Map, Plan, Step
+from workflows.templates import references, render
+from workflows.values import brief, json_size, unwrap
+
+Scope = Mapping[str, JSON]
+
+WORKER_ROOTS = frozenset({"submit", "response"})
+"""Names that only the worker of an http step knows."""
+
+
+class InputError(Exception):
+    """A step's input cannot be built; `error` is the step's failure."""
+
+    def __init__(self, error: StepError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """What every task of a run says about the run."""
+
+    run: str
+    workflow: str
+    version: int
+    bundle: str | None = None
+    requirements: str | None = None
+
+
+def run_scope(identity: RunIdentity, request: RunRequest, plan: Plan, started_at: str) -> dict[str, JSON]:
+    """Return what expressions of the run see; `steps` is filled in as the steps end."""
+    return {
+        "params": request.params,
+        "steps": {step.id: {"output": None, "status": "waiting"} for step in plan.steps},
+        "run": {"id": identity.run, "started_at": started_at},
+        "workflow": {"name": identity.workflow, "version": identity.version},
+        "event": request.event,
+        "vars": request.vars,
+    }
+
+
+def build_task(
+    identity: RunIdentity, step: Step, key: str, generation: int, scope: Scope, item: JSON = None
+) -> StepTask:
+    """Render a step's templates into the task for its worker.
+
+    Args:
+        identity: The run.
+        step: The plan's step.
+        key: The step's id, or that of one item of its map.
+        generation: How often it was scheduled before.
+        scope: Root name to value; for a map it already holds the item under the map's name.
+        item: The item of the map.
+
+    Raises:
+        InputError: An expression fails, or the task is larger than `MAX_TASK_BYTES`.
+    """
+    task = StepTask(
+        run=identity.run,
+        workflow=identity.workflow,
+        version=identity.version,
+        step=step.id,
+        key=key,
+        generation=generation,
+        kind=step.kind,
+        action=step.action,
+        inputs={name: _rendered(value, scope, f"with.{name}") for name, value in step.inputs.items()},
+        env={name: _rendered(value, scope, f"env.{name}") for name, value in step.env.items()},
+        output=step.output,
+        item=unwrap(item),
+        bundle=identity.bundle,
+        requirements=identity.requirements,
+    )
+    if step.kind == "http":
+        _render_http(task, step, scope)
+    _check_size(task)
+    return task
+
+
+def map_items(step_map: Map, scope: Scope) -> list[JSON]:
+    """Return the items that a map runs over.
+
+    Raises:
+        InputError: It is no list, or has more than `MAX_MAP_ITEMS` items.
+    """
+    items = _rendered(step_map.over, scope, "map.over")
+    if not isinstance(items, list):
+        raise _invalid("map.over", f"must be a list, but is {brief(items)!r}")
+    if len(items) > MAX_MAP_ITEMS:
+        raise _invalid("map.over", f"has {len(items):,} items; at most {MAX_MAP_ITEMS:,} can run", items=len(items))
+    return items
+
+
+def _rendered(template: JSON, scope: Scope, where: str) -> JSON:
+    try:
+        return render(template, scope)
+    except ExpressionError as problem:
+        raise InputError(expression_error(problem, where)) from None
+
+
+def _render_http(task: StepTask, step: Step, scope: Scope) -> None:
+    later: set[tuple[str, ...]] = set()
+    task.action = _render_known(step.action, scope, "http", later)
+    if step.output is not None:
+        task.output = {
+            name: {**declared, "value": _render_known(declared["value"], scope, f"output.{name}", later)}
+            if "value" in declared
+            else declared
+            for name, declared in step.output.items()
+        }
+    task.scope = _values_of(later, scope)
+
+
+def _render_known(template: JSON, scope: Scope, where: str, later: set[tuple[str, ...]]) -> Any:
+    """Render what can be rendered now; add to `later` the paths that the worker still needs."""
+    if isinstance(template, dict):
+        return {name: _render_known(value, scope, f"{where}.{name}", later) for name, value in template.items()}
+    if isinstance(template, list):
+        return [_render_known(value, scope, f"{where}[{place}]", later) for place, value in enumerate(template)]
+    if not isinstance(template, str) or "${{" not in template:
+        return template
+    try:
+        paths = references(template)
+    except ExpressionError as problem:
+        raise InputError(expression_error(problem, where)) from None
+    if any(path[0] in WORKER_ROOTS for path in paths):
+        later.update(path for path in paths if path[0] not in WORKER_ROOTS)
+        return template
+    return _rendered(template, scope, where)
+
+
+def _values_of(paths: Iterable[tuple[str, ...]], scope: Scope) -> dict[str, JSON]:
+    """Return the part of the scope that the paths read, two names deep: `params.grid`, `steps.train`."""
+    part: dict[str, JSON] = {}
+    for path in sorted(paths, key=len):
+        root = path[0]
+        if root not in scope:
+            continue
+        value = scope[root]
+        if len(path) == 1 or not isinstance(value, dict):
+            part[root] = unwrap(value)
+        elif path[1] in value:
+            part.setdefault(root, {}).setdefault(path[1], unwrap(value[path[1]]))
+    return dict(sorted(part.items()))
+
+
+def _check_size(task: StepTask) -> None:
+    sizes = {}
+    for name in ("inputs", "env", "action", "scope", "item"):
+        try:
+            sizes[name] = json_size(getattr(task, name))
+        except ValueError as problem:
+            raise _invalid(_PLACES[name], f"is not JSON: {problem}") from None
+    total = sum(sizes.values())
+    if total > MAX_TASK_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise _invalid(
+            _PLACES[largest],
+            f"is {sizes[largest]:,} bytes; a step's whole input may have {MAX_TASK_BYTES:,}. "
+            "Pass large data as a file: an output above 16 KiB travels by reference when it is passed on whole",
+            bytes=total,
+        )
+
+
+_PLACES = {"inputs": "with", "env": "env", "action": "the step itself", "scope": "the step itself", "item": "map.over"}
+
+
+def _invalid(where: str, message: str, **facts: JSON) -> InputError:
+    return InputError(StepError("InputInvalid", f"{where} {message}", {"where": where, **facts}))

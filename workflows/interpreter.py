@@ -1,0 +1,290 @@
+"""`DagRun`: the one workflow that runs every plan.
+
+A thin shell around `workflows.core`: what Temporal reports becomes an event, what the core commands becomes an
+activity. The shell decides nothing about the DAG. The workflow's type is the user's workflow name and an activity's id
+is the step's key, so that Temporal's own UI reads like the definition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+
+from workflows.board import Board
+from workflows.core import advance
+from workflows.exchange import (
+    CancelStep,
+    EndRun,
+    Event,
+    Place,
+    Record,
+    RunStarted,
+    StartStep,
+    StepCancelled,
+    StepSucceeded,
+    StopRequested,
+)
+from workflows.failures import step_ended
+from workflows.journal import Journal
+from workflows.messages import (
+    JSON,
+    RECORD_RUN,
+    RESOLVE_RUN,
+    STATE_QUERY,
+    RunRequest,
+    StepResult,
+    StepTask,
+)
+from workflows.plan import CONTROL_QUEUE, Step
+from workflows.state import State, begin
+from workflows.values import brief
+
+RECORD_LIMIT = timedelta(minutes=10)
+"""How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
+ATTEMPT_GRACE_SECONDS = 10.0
+"""The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
+MAX_SUMMARY = 200
+
+_PATIENTLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
+
+
+@workflow.defn(dynamic=True)
+class DagRun:
+    """A run of a plan, as a Temporal workflow; its argument is a `RunRequest`.
+
+    It ends as completed with the run's output, as failed with the first cause, or as cancelled.
+    """
+
+    @workflow.init
+    def __init__(self, arguments: Sequence[RawValue]) -> None:
+        self._request: RunRequest = workflow.payload_converter().from_payload(arguments[0].payload, RunRequest)
+        self._events: deque[Event] = deque()
+        self._flying: dict[Place, workflow.ActivityHandle[StepResult]] = {}
+        self._journal: Journal | None = None
+        self._recorded = 0
+        self._recording: asyncio.Task[None] | None = None
+        self._end: EndRun | None = None
+
+    @workflow.run
+    async def run(self, _arguments: Sequence[RawValue]) -> JSON:
+        """Run the plan to its end.
+
+        Raises:
+            ApplicationError: The run failed; its type and details are those of the first cause.
+            CancelledError: The run was cancelled; everything in flight has ended.
+        """
+        if self._request.plan is None:
+            self._request = await self._resolved()
+        state = begin(workflow.info().workflow_id, self._request)
+        self._journal = Journal(state.identity.run, state.identity.workflow, state.identity.version)
+        self._board = Board(state.graph.steps)
+        self._add_search_attributes()
+        deadline = asyncio.create_task(self._keep_time(state.graph.plan.timeout))
+        self._events.append(RunStarted(workflow.time()))
+        while self._end is None:
+            state = self._work(state)
+            await self._next_event()
+        deadline.cancel()
+        recording = asyncio.create_task(self._record_end())
+        while not recording.done():
+            # What has ended has ended: a cancel that comes now changes nothing.
+            with contextlib.suppress(asyncio.CancelledError):
+                await workflow.wait_condition(recording.done)
+        return self._result(self._end)
+
+    @workflow.query(name=STATE_QUERY)
+    def state(self, after: int = 0) -> RawValue:
+        """Answer with `RunRecords`: the transitions after a number, as many as one message takes."""
+        journal = self._journal or Journal(workflow.info().workflow_id, self._request.workflow, 0)
+        return _raw(journal.batch(after)[0])
+
+    async def _resolved(self) -> RunRequest:
+        try:
+            resolved: RunRequest = await workflow.execute_activity(
+                RESOLVE_RUN,
+                self._request,
+                task_queue=CONTROL_QUEUE,
+                result_type=RunRequest,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=_PATIENTLY,
+            )
+        except ActivityError as error:
+            raise error.cause or error from None
+        return resolved
+
+    # Events in, commands out.
+
+    async def _next_event(self) -> None:
+        if self._end is not None or self._events:
+            return
+        try:
+            await workflow.wait_condition(lambda: bool(self._events))
+        except asyncio.CancelledError:
+            self._events.append(StopRequested(workflow.time(), "cancel", "the run was cancelled"))
+
+    def _work(self, state: State) -> State:
+        """Let the core take the events that have come, and do what it commands."""
+        while self._events and self._end is None:
+            state, commands = advance(state, self._events.popleft())
+            for command in commands:
+                match command:
+                    case Record(transition):
+                        assert self._journal is not None
+                        self._journal.append(transition)
+                        self._board.note(transition)
+                    case StartStep(place, task):
+                        self._start(place, task, state.graph.steps[place.number])
+                    case CancelStep(place):
+                        self._flying[place].cancel()
+                    case EndRun():
+                        self._end = command
+        if self._end is not None or self._board.due():
+            workflow.set_current_details(self._board.draw())
+        if self._end is None:
+            self._record()
+        return state
+
+    def _start(self, place: Place, task: StepTask, step: Step) -> None:
+        task.timeout = step.timeout.run
+        handle = workflow.start_activity(
+            step.kind,
+            task,
+            task_queue=step.queue,
+            activity_id=task.key,
+            result_type=StepResult,
+            summary=_summary(task, step),
+            start_to_close_timeout=timedelta(seconds=step.timeout.run + ATTEMPT_GRACE_SECONDS),
+            schedule_to_start_timeout=_duration(step.timeout.queue),
+            schedule_to_close_timeout=_duration(step.timeout.total),
+            heartbeat_timeout=timedelta(seconds=step.timeout.heartbeat),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=step.retry.delay),
+                backoff_coefficient=step.retry.backoff,
+                maximum_interval=timedelta(seconds=max(step.retry.delay, step.retry.max_delay)),
+                maximum_attempts=step.retry.attempts,
+                non_retryable_error_types=list(step.retry.unless),
+            ),
+        )
+        self._flying[place] = handle
+        handle.add_done_callback(lambda done: self._landed(done, place, step))
+
+    def _landed(self, done: asyncio.Task[StepResult], place: Place, step: Step) -> None:
+        # Looked up by place, never iterated: the order of ends is that of the history.
+        if self._flying.get(place) is done:
+            del self._flying[place]
+        now = workflow.time()
+        if done.cancelled():
+            self._events.append(StepCancelled(now, place))
+        elif (error := done.exception()) is not None:
+            self._events.append(step_ended(error, step, place, now))
+        else:
+            self._events.append(StepSucceeded(now, place, done.result()))
+
+    async def _keep_time(self, seconds: float) -> None:
+        await workflow.sleep(seconds, summary="the run's timeout")
+        reason = f"the run took longer than its timeout of {seconds:g} s"
+        self._events.append(StopRequested(workflow.time(), "timeout", reason))
+
+    # Recording.
+
+    def _record(self) -> None:
+        """See to it that what is new is recorded: one activity at a time, each with all that came meanwhile."""
+        assert self._journal is not None
+        if self._recording is None and self._journal.last > self._recorded:
+            self._recording = asyncio.create_task(self._record_batches())
+
+    async def _record_batches(self) -> None:
+        assert self._journal is not None
+        while self._journal.last > self._recorded and self._end is None:
+            if not await self._record_batch():
+                break
+        self._recording = None
+
+    async def _record_end(self) -> None:
+        """Record up to the last transition, without waiting for a batch in flight.
+
+        That one lingers; what it holds is sent again, and recording twice changes nothing.
+        """
+        assert self._journal is not None
+        while self._journal.last > self._recorded:
+            if not await self._record_batch():
+                return
+
+    async def _record_batch(self) -> bool:
+        """Send one batch; say whether it was taken."""
+        assert self._journal is not None
+        batch, last = self._journal.batch(self._recorded)
+        try:
+            await workflow.execute_activity(
+                RECORD_RUN,
+                _raw(batch),
+                task_queue=CONTROL_QUEUE,
+                summary=f"changes up to {last}",
+                start_to_close_timeout=timedelta(seconds=30),
+                schedule_to_close_timeout=RECORD_LIMIT,
+                retry_policy=_PATIENTLY,
+                cancellation_type=workflow.ActivityCancellationType.ABANDON,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("changes up to %d are not recorded: %s", last, error.cause)
+            return False
+        self._recorded = max(self._recorded, last)
+        return True
+
+    # The end, and what Temporal's own pages show.
+
+    def _result(self, end: EndRun) -> JSON:
+        if end.state == "cancelled":
+            raise CancelledError(end.reason)
+        if end.state == "failed":
+            _fail(end)
+        return end.value
+
+    def _add_search_attributes(self) -> None:
+        """Add those that whoever started the run could not know."""
+        present = workflow.info().typed_search_attributes
+        request = self._request
+        updates: list[SearchAttributeUpdate[Any]] = []
+        name, version = SearchAttributeKey.for_keyword("SegueWorkflow"), SearchAttributeKey.for_int("SegueVersion")
+        cause = SearchAttributeKey.for_keyword("SegueTriggeredBy")
+        if present.get(name) is None:
+            updates.append(name.value_set(request.workflow))
+        if present.get(version) is None and request.version is not None:
+            updates.append(version.value_set(request.version))
+        if present.get(cause) is None:
+            updates.append(cause.value_set(request.cause.kind))
+        if updates:
+            workflow.upsert_search_attributes(updates)
+
+
+def _fail(end: EndRun) -> NoReturn:
+    error = end.error
+    if error is None:
+        raise ApplicationError(end.reason, type="RunFailed", non_retryable=True)
+    raise ApplicationError(error.message, error.detail, type=error.type, non_retryable=True)
+
+
+def _summary(task: StepTask, step: Step) -> str:
+    title = step.description or step.id
+    if task.key != step.id:
+        title = f"{task.key} {brief(task.item)}" if not step.description else f"{title}: {brief(task.item)}"
+    # Temporal refuses more than 400 bytes here, and the run would hang on it.
+    return title.encode(errors="replace")[:MAX_SUMMARY].decode(errors="ignore")
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _raw(document: bytes) -> RawValue:
+    return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=document))

@@ -1,0 +1,84 @@
+"""The run's transitions, kept as the JSON that is sent: each is encoded once.
+
+They go out in batches, to `record_run` and as the answer to the state query. A batch is bounded in bytes, because
+Temporal refuses more than 2 MiB and a run may not hang on the size of its outputs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from workflows.messages import StepResult, Transition
+
+MAX_BATCH_BYTES = 512 * 1024
+
+
+class Journal:
+    """Every transition of a run so far, by sequence number."""
+
+    def __init__(self, run: str, workflow: str, version: int) -> None:
+        self._run = run
+        self._workflow = workflow
+        self.version = version
+        self._texts: list[str] = []
+
+    @property
+    def last(self) -> int:
+        """The number of the last transition; 0 before the first."""
+        return len(self._texts)
+
+    def append(self, transition: Transition) -> None:
+        """Keep a transition; their numbers are 1, 2, 3 ... without a gap."""
+        assert transition.seq == len(self._texts) + 1
+        self._texts.append(json.dumps(_compact(transition), separators=(",", ":")))
+
+    def batch(self, after: int, limit: int = MAX_BATCH_BYTES) -> tuple[bytes, int]:
+        """Return `RunRecords` as JSON with the transitions after a number, as many as fit, and the last one's number.
+
+        At least one is in it, if there is one, whatever its size.
+        """
+        texts: list[str] = []
+        size = 0
+        for text in self._texts[after:]:
+            size += len(text) + 1
+            if size > limit and texts:
+                break
+            texts.append(text)
+        head = json.dumps({"run": self._run, "workflow": self._workflow, "version": self.version})
+        return f'{head[:-1]},"transitions":[{",".join(texts)}]}}'.encode(), after + len(texts)
+
+
+def _compact(transition: Transition) -> dict[str, Any]:
+    """Leave out what the reader's defaults say anyway."""
+    fields: dict[str, Any] = {
+        "seq": transition.seq,
+        "at": transition.at,
+        "key": transition.key,
+        "state": transition.state,
+        "reason": transition.reason,
+    }
+    if transition.detail:
+        fields["detail"] = transition.detail
+    if transition.queue is not None:
+        fields["queue"] = transition.queue
+    if transition.result is not None:
+        fields["result"] = _plain(transition.result)
+    if transition.error is not None:
+        error = transition.error
+        fields["error"] = {"type": error.type, "message": error.message, "detail": error.detail}
+    if transition.value is not None:
+        fields["value"] = transition.value
+    return fields
+
+
+def _plain(result: StepResult) -> dict[str, Any]:
+    return {
+        "value": result.value,
+        "output": result.output,
+        "folder": result.folder,
+        "attempt": result.attempt,
+        "worker": result.worker,
+        "started_at": result.started_at,
+        "ended_at": result.ended_at,
+    }

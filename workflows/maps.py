@@ -1,0 +1,108 @@
+"""One step's map in progress: its items, which may start, and what the whole comes to.
+
+Counts and keeps outputs; schedules nothing itself (`workflows.core` does).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+
+from workflows.messages import JSON, MAX_INLINE_BYTES, StepError, StepResult
+from workflows.plan import Map
+from workflows.values import json_size, wrap
+
+MAX_INLINE_LIST = 256 * 1024
+"""A list of outputs above this many bytes holds references instead of values, so that it still fits a step's input."""
+
+
+@dataclass(slots=True)
+class MapRun:
+    """The items of a map and how far they are.
+
+    Attributes:
+        items: What the map runs over.
+        states: State of each item; None until it is handed to a worker.
+        outputs: Output of each item; None unless it succeeded.
+        references: Reference to each output's document.
+        generations: How often each item lost its worker.
+        limit: Items in flight at once.
+        listed: Whether the core has it in its ready queue.
+    """
+
+    items: list[JSON]
+    limit: int
+    states: list[str | None] = field(default_factory=list)
+    outputs: list[JSON] = field(default_factory=list)
+    references: list[dict[str, JSON] | None] = field(default_factory=list)
+    generations: list[int] = field(default_factory=list)
+    errors: dict[int, StepError] = field(default_factory=dict)
+    following: int = 0
+    flying: int = 0
+    succeeded: int = 0
+    size: int = 0
+    listed: bool = False
+
+    @classmethod
+    def over(cls, items: list[JSON], step_map: Map) -> MapRun:
+        """Begin a map."""
+        count = len(items)
+        limit = step_map.limit or max(1, count)
+        return cls(items, limit, [None] * count, [None] * count, [None] * count, [0] * count)
+
+    @property
+    def may_start(self) -> bool:
+        """Whether an item is left and the limit lets it start."""
+        return self.following < len(self.items) and self.flying < self.limit
+
+    @property
+    def ended(self) -> bool:
+        """Whether every item has ended."""
+        return self.following == len(self.items) and self.flying == 0
+
+    def take(self) -> int:
+        """Return the next item's number and count it as in flight."""
+        item = self.following
+        self.following += 1
+        self.flying += 1
+        self.states[item] = "queued"
+        return item
+
+    def end(self, item: int, state: str, result: StepResult | None, error: StepError | None) -> None:
+        """Keep the end of an item that was in flight."""
+        self.flying -= 1
+        self.states[item] = state
+        if state == "succeeded" and result is not None:
+            self.succeeded += 1
+            self.outputs[item] = result.value
+            self.references[item] = result.output
+            self.size += json_size(result.value)
+        if error is not None:
+            self.errors[item] = error
+
+    def output(self) -> list[JSON]:
+        """Return the outputs in item order, as expressions see them."""
+        if self.size <= MAX_INLINE_LIST:
+            return [wrap(value) for value in self.outputs]
+        return [
+            wrap(reference) if reference is not None else wrap(value)
+            for value, reference in zip(self.outputs, self.references, strict=True)
+        ]
+
+    def result(self) -> StepResult:
+        """Return what is recorded for the whole map; a large list is left to the records of its items."""
+        small = self.size + 6 * len(self.items) <= MAX_INLINE_BYTES
+        return StepResult(value=list(self.outputs)) if small else StepResult()
+
+    def needed(self, step_map: Map) -> int:
+        """Return how many items must succeed."""
+        wanted = step_map.min_success
+        if wanted is None:
+            return len(self.items)
+        if "count" in wanted:
+            return int(wanted["count"])
+        return ceil(len(self.items) * wanted["percent"] / 100 - 1e-9)
+
+    def first_error(self) -> tuple[int, StepError] | None:
+        """Return the failure of the first item, in item order, that failed."""
+        return min(self.errors.items(), key=lambda entry: entry[0], default=None)
