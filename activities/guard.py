@@ -55,6 +55,8 @@ def guard(job: int, stdout: int, stderr: int, control: int) -> None:
     """Run one command, report how it ended, and clear up after it."""
     if PRCTL:
         PRCTL(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for descriptor in (job, stdout, stderr, control):
+        os.set_inheritable(descriptor, False)  # unlike those that Python opens, these would reach the command
     worker = socket.socket(fileno=control)
     wake, wakened = os.pipe()
     os.set_blocking(wakened, False)
@@ -89,8 +91,8 @@ def execute(command: dict[str, Any], stdout: int, stderr: int, worker: socket.so
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         # What Python and this script changed would otherwise be inherited.
-        for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD"):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)
         os.chdir(command["cwd"])
         os.execvpe(command["argv"][0], command["argv"], command["env"])
     except (OSError, ValueError) as error:
@@ -168,4 +170,5 @@ def send(worker: socket.socket, message: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
+    os.closerange(int(sys.argv[1]) + 1, 65_536)  # whatever else the worker had open and inheritable
     main(socket.socket(fileno=int(sys.argv[1])))

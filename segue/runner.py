@@ -14,6 +14,7 @@ import sys
 # Before anything else is imported: this folder must shadow neither the standard library nor the user's code.
 sys.path[:] = [entry for entry in sys.path if entry != __file__.rpartition("/")[0]]
 
+import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 
@@ -109,8 +110,6 @@ def find(job: dict[str, Any]) -> Any:
     Raises:
         StepError: There is no such module or function.
     """
-    import importlib
-
     module_name, _, name = job["callable"].partition(":")
     try:
         found = importlib.import_module(module_name)
