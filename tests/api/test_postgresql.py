@@ -26,7 +26,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 async def api(
     tmp_path_factory: pytest.TempPathFactory, temporal_port: int, postgresql: PostgreSQL
 ) -> AsyncIterator[Api]:
-    folder: Path = tmp_path_factory.mktemp("postgresql")
+    folder = tmp_path_factory.mktemp("postgresql")
     settings = settings_in(folder, temporal_port).model_copy(update={"database_url": postgresql.url()})
     async with running_api(settings) as running:
         yield running
