@@ -20,6 +20,7 @@ from store.objects import ObjectNotFound, ObjectStoreUnavailable
 from workflows.messages import JSON, REFERENCE
 
 MAX_NAME_BYTES = 150
+MAX_ARTIFACTS = 10_000
 _ODD = re.compile(r"[\x00-\x1f\x7f\\/]")
 
 
@@ -121,9 +122,12 @@ class Outputs:
         """Write every file of the artifacts folder; links are passed over, since they may point anywhere.
 
         Raises:
-            StepFailed: The store does not take one.
+            StepFailed: There are too many, or the store does not take one.
         """
-        for path in await self._attempt.blocking(_files_below, self._artifacts):
+        paths = await self._attempt.blocking(_files_below, self._artifacts)
+        if len(paths) > MAX_ARTIFACTS:
+            raise invalid("$SEGUE_ARTIFACTS", f"holds {len(paths):,} files; above {MAX_ARTIFACTS:,}, leave an archive")
+        for path in paths:
             name = artifact_name(path.relative_to(self._artifacts))
             reference = await self._attempt.put_file(f"artifacts/{name}", path)
             self._written[path] = {**reference, "name": object_name(path.name)}

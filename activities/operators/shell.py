@@ -6,6 +6,7 @@ Values come in through environment variables and never through the script's text
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 
@@ -30,7 +31,8 @@ class ShellOperator:
         place = await prepare(attempt, Inputs(attempt))
         script = attempt.scratch / "script"
         script.write_text(attempt.task.action["script"], encoding="utf-8", errors="surrogateescape")
-        exit = await place.run(attempt, *_shell(place), str(script))
+        # By a relative name, since the shell puts it before each of its complaints.
+        exit = await place.run(attempt, *_shell(place), os.path.relpath(script, place.work))
         failure = exit_failure(exit, "the script", attempt)
         await finish(attempt, Outputs(attempt, place.artifacts), failure)
         if failure:

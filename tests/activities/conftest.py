@@ -8,7 +8,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.errors import StepFailure
 from activities.step import StepActivities
 from store.objects import ObjectStore, open_object_store
+from tests.activities.service import Service, running_service
 from workflows.messages import StepResult, StepTask
 
 
@@ -157,3 +158,9 @@ def marked() -> Callable[[str], list[int]]:
         return found
 
     return find
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with running_service() as running:
+        yield running

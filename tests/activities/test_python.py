@@ -88,10 +88,10 @@ def f(): return {expression}
     assert failure.details[0]["path"].startswith("output")
 
 
-async def test_object_of_a_million_keys_is_no_trouble(steps: Steps) -> None:
-    result = await steps.python("def f(): return {str(n): n for n in range(1_000_000)}")
+async def test_object_of_very_many_keys_is_no_trouble(steps: Steps) -> None:
+    result = await steps.python("def f(): return {str(n): n for n in range(200_000)}")
     assert result.value["$segue"] == "json"
-    assert steps.document(result)["999999"] == 999_999
+    assert steps.document(result)["199999"] == 199_999
 
 
 async def test_exception_is_reported_with_the_users_own_frames(steps: Steps) -> None:

@@ -70,6 +70,17 @@ async def test_artifacts_are_kept_also_of_a_failed_step(steps: Steps) -> None:
     assert [name for name in steps.names(failure.details[1]["folder"]) if "artifacts" in name] == kept
 
 
+async def test_too_many_artifacts_are_refused(steps: Steps) -> None:
+    failure = await steps.failure(steps.shell('cd "$SEGUE_ARTIFACTS"; seq 10001 | xargs touch'))
+    assert failure.type == "OutputInvalid"
+    assert failure.message == "$SEGUE_ARTIFACTS holds 10,001 files; above 10,000, leave an archive"
+
+
+async def test_complaint_of_the_shell_names_no_folder_of_ours(steps: Steps) -> None:
+    failure = await steps.failure(steps.shell("\nno-such-command"))
+    assert failure.details[0]["log_tail"] == ["../script: line 2: no-such-command: command not found"]
+
+
 async def test_odd_names_of_artifacts_become_possible_keys(steps: Steps) -> None:
     script = r"""cd "$SEGUE_ARTIFACTS"; touch 'a\b' $'new\nline' $'\xff' "$(printf 'x%.0s' $(seq 250)).bin" .incoming"""
     result = await steps.shell(script)
