@@ -6,7 +6,6 @@ Values come in through environment variables and never through the script's text
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 
@@ -19,6 +18,8 @@ from activities.values import MAX_DOCUMENT_BYTES, checked, invalid
 from activities.workplace import Workplace, finish, prepare
 from workflows.messages import JSON
 
+SCRIPT = "script"
+"""Beside the folder that the script runs in."""
 _BY_SIGNAL = 128
 """What a shell adds to the number of the signal that ended its command."""
 
@@ -29,10 +30,9 @@ class ShellOperator:
     async def run(self, attempt: Attempt) -> JSON:
         """Run the script; see `Operator`."""
         place = await prepare(attempt, Inputs(attempt))
-        script = attempt.scratch / "script"
-        script.write_text(attempt.task.action["script"], encoding="utf-8", errors="surrogateescape")
+        (attempt.scratch / SCRIPT).write_text(attempt.task.action["script"], encoding="utf-8", errors="surrogateescape")
         # By a relative name, since the shell puts it before each of its complaints.
-        exit = await place.run(attempt, *_shell(place), os.path.relpath(script, place.work))
+        exit = await place.run(attempt, *_shell(place), f"../{SCRIPT}")
         failure = exit_failure(exit, "the script", attempt)
         await finish(attempt, Outputs(attempt, place.artifacts), failure)
         if failure:
