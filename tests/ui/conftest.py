@@ -32,7 +32,15 @@ FLAGS = [
 ]
 PATIENCE_MS = 20_000
 
+NO_BROWSER = "NO BROWSER: the web page was not tested. Install Debian's chromium, or run `playwright install chromium`."
+
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once, at the end and in red, that nothing here was tested."""
+    if any(NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(NO_BROWSER, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -99,10 +107,9 @@ def _chromium(playwright: Playwright) -> str:
     own = playwright.chromium.executable_path
     if Path(own).exists():
         return own
-    missing = "NO BROWSER: the web page is not tested. Install Debian's chromium, or run `playwright install chromium`."
     if os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    pytest.skip(missing)
+        pytest.fail(NO_BROWSER)
+    pytest.skip(NO_BROWSER)
 
 
 @pytest.fixture(scope="session")

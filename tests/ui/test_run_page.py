@@ -15,12 +15,15 @@ STEPS = ["collect", "measure", "release", "notify"]
 
 COUNT_COLOUR = """(state) => {
   const canvas = document.querySelector("canvas");
+  if (!canvas?.width) return -1;
   const probe = document.createElement("span");
   probe.className = state;
   document.body.append(probe);
   const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
   probe.remove();
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
   let found = 0;
   for (let i = 0; i < data.length; i += 4) {
     if (Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 6 && data[i + 3] > 250) found++;
@@ -36,7 +39,8 @@ def step(page: Page, key: str) -> Locator:
 
 async def wait_for_colour(page: Page, state: str, there: bool) -> None:
     """Wait until the graph shows the colour of a state, or no longer does."""
-    await page.wait_for_function(f"(state) => ({COUNT_COLOUR})(state) > 20 === {str(there).lower()}", arg=state)
+    wanted = "count > 20" if there else "count >= 0 && count <= 20"
+    await page.wait_for_function(f"(state) => {{ const count = ({COUNT_COLOUR})(state); return {wanted}; }}", arg=state)
 
 
 async def test_every_step_is_there_before_it_runs_and_changes_live(open_page: OpenPage, runs: Runs, gate: Path) -> None:
@@ -86,6 +90,24 @@ async def test_a_skipped_step_shows_its_condition_and_the_values_it_saw(open_pag
     await expect(need).to_contain_text("output.quality == ")
     await expect(need).to_contain_text('output.quality = "good"')
     await expect(panel.locator("[data-test=reason]")).to_contain_text("skipped")
+
+
+async def test_a_condition_that_is_pointed_at_shows_what_it_saw(open_page: OpenPage, finished_run: str) -> None:
+    opened = await open_page(f"/runs/{finished_run}")
+    page = opened.page
+    await wait_for_colour(page, "succeeded", True)
+    box = await page.locator("canvas").bounding_box()
+    assert box is not None
+    shown: set[str] = set()
+    for x in range(40, int(box["width"]), 100):
+        for y in range(20, int(box["height"]), 16):
+            await page.mouse.move(box["x"] + x, box["y"] + y)
+            shown.update(await page.get_by_role("tooltip").all_inner_texts())
+    assert {text.split("\n")[0] for text in shown} == {"collect → release", "collect → notify"}
+    notify = next(text for text in shown if "notify" in text)
+    assert "✕ false" in notify
+    assert 'output.quality = "good"' in notify
+    assert "✓ true" in next(text for text in shown if "release" in text)
 
 
 async def test_lines_of_a_log_appear_while_the_step_runs(open_page: OpenPage, runs: Runs, gate: Path) -> None:

@@ -87,7 +87,7 @@ async def test_a_form_made_from_the_params_starts_a_run(open_page: OpenPage, run
     await form.get_by_label("gate").fill(str(gate))
     opened.watch.tolerated = ("422",)
     await form.get_by_role("button", name="Start run").click()
-    await expect(form.locator("#param-rows-help")).to_contain_text("minimum")
+    await expect(form.locator("#param-rows-help")).to_contain_text("0 is less than 1")
     await form.get_by_label("rows").fill("7")
     await form.get_by_label("quality").select_option(label="bad")
     await form.get_by_role("button", name="Start run").click()

@@ -59,6 +59,7 @@ export function headers(): Record<string, string> {
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   const timeout = AbortSignal.timeout(PATIENCE_MS);
   const signals = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
+  const used = key.value;
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, { ...init, signal: signals, headers: { ...headers(), ...init.headers } });
@@ -67,14 +68,15 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     throw new ApiError(0, "The service does not answer.");
   }
   noteClock(response);
-  if (!response.ok) throw await problem(response);
+  if (!response.ok) throw await problem(response, used);
   return response;
 }
 
 /** Turns a refusal into an `ApiError`; a refused key leads to the page that says how to get one. */
-export async function problem(response: Response): Promise<ApiError> {
-  if (response.status === 401) {
-    refused.value = key.value !== null;
+export async function problem(response: Response, used: string | null): Promise<ApiError> {
+  // Several requests may be refused at once, and the last after another key was given.
+  if (response.status === 401 && used !== null && used === key.value) {
+    refused.value = true;
     key.value = null;
   }
   const document = (await response.json().catch(() => ({}))) as Record<string, unknown>;
@@ -131,8 +133,9 @@ export const api = {
 
 /** Fetches a file with the key, which a plain link could not send, and hands it to the browser as a download. */
 export async function download(path: string, name: string): Promise<void> {
+  const used = key.value;
   const response = await fetch(`/api/v1${path}`, { headers: headers() });
-  if (!response.ok) throw await problem(response);
+  if (!response.ok) throw await problem(response, used);
   const address = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");
   link.href = address;

@@ -99,8 +99,8 @@ function nodeLook({ step, record, items, counts }: StepGroup, live: boolean): No
   const what = [step.kind, step.queue];
   const found = new Map(counts ?? []);
   const many = items.length ? `${found.get("succeeded") ?? 0}/${items.length}` : "";
-  const tries = record.attempt > 1 ? `attempt ${record.attempt}` : "";
-  const now = record.state === "waiting" ? what : [`${LOOKS[record.state].word} ${many}`.trim(), tries, time];
+  const tries = record.attempt > 1 ? `↻${record.attempt}` : "";
+  const now = record.state === "waiting" ? what : [`${LOOKS[record.state].word} ${many}`.trim(), time, tries];
   return {
     id: step.id,
     state: record.state,

@@ -35,7 +35,7 @@ function Value({ name, value, depth }: ValueProps) {
 }
 
 function Name({ name }: { name: string }) {
-  return <span class="json-name">{name}</span>;
+  return <span class="json-name">{name}: </span>;
 }
 
 function Leaf({ value }: { value: Json }) {

@@ -68,7 +68,7 @@ interface RowProps {
 }
 
 function Row({ record, group, all, selected, toggle }: RowProps) {
-  const plain = record.state === "succeeded" && !record.reason;
+  const plain = record.state === "succeeded" && (!record.reason || record.reason === "succeeded");
   const why = plain ? "" : toggle && !ended(record.state) ? progress(group) : sentence(record, group, all);
   return (
     <tr

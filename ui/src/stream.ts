@@ -4,7 +4,7 @@
  * A lost stream is taken up again after the last event seen, with a growing pause. A service that keeps the
  * connection but no longer answers is noticed by asking `/health` while the stream is silent.
  */
-import { headers, problem } from "./api.ts";
+import { headers, key, problem } from "./api.ts";
 import { EventParser, type ServerEvent } from "./events.ts";
 
 /** `live`: connected; `lost`: trying again, or silent; `closed`: the stream said its end, or was refused. */
@@ -61,13 +61,14 @@ class Connection {
   }
 
   async read(address: string, last: string, onEvent: (event: ServerEvent) => void): Promise<"end" | "refused" | "cut"> {
+    const used = key.value;
     const response = await fetch(address, {
       headers: { ...headers(), Accept: "text/event-stream", "Last-Event-ID": last },
       signal: AbortSignal.any([this.stop, this.abort.signal]),
       cache: "no-store",
     });
     if (response.status >= 400 && response.status < 500) {
-      this.follower.onRefused(await problem(response));
+      this.follower.onRefused(await problem(response, used));
       this.follower.onLink("closed");
       return "refused";
     }

@@ -26,7 +26,8 @@ export function outcome(edge: Edge, need: StepRecord | undefined, step: StepReco
   if (seen?.result != null) return seen.result ? "true" : "false";
   if (!step || step.state === "waiting") return "open";
   // A step that started by this rule had all its conditions true, whatever its newest record still says.
-  return rule === "all_success" && step.scheduled_at !== null ? "true" : "moot";
+  const begun = step.scheduled_at !== null || step.started_at !== null;
+  return rule === "all_success" && begun ? "true" : "moot";
 }
 
 /** What the condition of an edge saw when the step was decided. */

@@ -15,6 +15,7 @@ import { StateMark } from "../states.tsx";
 import { StepTable } from "../steptable.tsx";
 import { StepTree } from "../tree.tsx";
 import { ended, type Plan, type Run } from "../types.ts";
+import { firstLine } from "../why.ts";
 
 export function RunPage({ id }: { id: string }) {
   const [live, setLive] = useState<LiveRun | null>(null);
@@ -59,7 +60,6 @@ function Loaded({ id, live }: { id: string; live: LiveRun }) {
 }
 
 function Header({ run, live }: { run: Run; live: LiveRun }) {
-  const failure = firstFailure(run);
   return (
     <header class="run-head">
       <div class="bar">
@@ -84,15 +84,23 @@ function Header({ run, live }: { run: Run; live: LiveRun }) {
         <span data-test="duration">{elapsed(run.started_at, run.ended_at, !ended(run.state)) || "not started"}</span>
         <Params run={run} />
       </p>
-      {failure ? (
-        <p class="cause">
-          <a href={having({ step: failure.key, tab: null, attempt: null })}>{failure.key}</a> failed
-          {failure.error ? `: ${failure.error.type}: ${failure.error.message.split("\n", 1)[0]}` : "."}
-        </p>
-      ) : (
-        run.reason && <p class="cause">{run.reason}</p>
-      )}
+      <Cause run={run} />
     </header>
+  );
+}
+
+/** Why the run is as it is: the first failure with a way to it, or the run's own sentence. */
+function Cause({ run }: { run: Run }) {
+  const failure = run.state === "failed" || run.state === "running" ? firstFailure(run) : null;
+  if (!failure) return ended(run.state) && run.reason ? <p class="cause">{run.reason}</p> : null;
+  // A run that failed for itself, by its time limit for instance, says so before the step that happened to fail.
+  const own = run.state === "failed" && run.reason && !run.reason.startsWith(`step ${failure.step} `) ? `${run.reason}; ` : "";
+  return (
+    <p class="cause">
+      {own}
+      <a href={having({ step: failure.key, tab: null, attempt: null })}>{failure.key}</a> failed
+      {failure.error ? `: ${failure.error.type}: ${firstLine(failure.error.message)}` : "."}
+    </p>
   );
 }
 
