@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Nothing is set from outside; the cache of workers, so that all stacks of the session build an environment once."""
+    """The cache of all workers, so that an environment is built once a session; nothing else is set from outside."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEGUE_")]:
             patch.delenv(name)

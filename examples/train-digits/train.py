@@ -66,7 +66,7 @@ with DAG(
             "url": submit.json.href,
             "every": "500ms",
             "until": response.json.state != "running",
-            "fail_if": response.json.state != "finished",
+            "fail_if": response.json.state == "failed",
         },
         cancel={"method": "DELETE", "url": submit.json.href},
         output={"uri": response.json.uri, "rows": response.json.rows},

@@ -48,9 +48,13 @@ class Dev:
 
     def service(self) -> dict[str, str]:
         """Wait until it is up and return its service file."""
-        until(lambda: self._service.exists() or self.process.poll() is not None, seconds=90)
+        until(lambda: self._up() or self.process.poll() is not None, seconds=90)
         assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
         return dict(json.loads(self._service.read_text()))
+
+    def _up(self) -> bool:
+        """Whether the service file is there and is its own: one that was killed leaves its file behind."""
+        return self._service.exists() and json.loads(self._service.read_text())["pid"] == self.process.pid
 
     def commands(self) -> list[str]:
         """Return the command lines of all its living processes, its own among them."""
@@ -106,7 +110,7 @@ def test_a_second_one_on_the_same_folder_is_refused_in_words(tmp_path: Path) -> 
             text=True,
             timeout=60,
         )
-        assert second.returncode == 2
+        assert second.returncode == 3
         assert "is in use by another segue" in second.stderr
         assert "Traceback" not in second.stderr
 

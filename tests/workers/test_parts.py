@@ -45,8 +45,7 @@ def test_a_part_that_dies_again_and_again_may_not_restart(tmp_path: Path) -> Non
 
 def test_a_part_dies_with_the_process_that_started_it_even_by_sigkill(tmp_path: Path) -> None:
     code = (
-        "import os, sys, time; from pathlib import Path; from tests.waiting import until
-from workers.parts import Part;"
+        "import os, sys, time; from pathlib import Path; from workers.parts import Part;"
         "command = [sys.executable, '-c', 'import time; time.sleep(60)'];"
         f"p = Part('x', command, dict(os.environ), Path({str(tmp_path)!r}));"
         "p.start(); print(p.pid, flush=True); time.sleep(60)"
