@@ -30,6 +30,9 @@ fix: .venv/.synced ## Mend what the formatter and linter can
 bench: .venv/.synced ## Measure the overhead against hand-written Temporal workflows
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 
+docs: .venv/.synced ui ## Run every command and snippet of the pages
+	@$(BIN)/pytest tests/workshop
+
 ui: .venv/.synced ## Build the web page into api/static
 	@$(BIN)/python ui/build.py
 

@@ -18,6 +18,8 @@ from store.runs import step_row
 from store.tables import ACTIVE_STEP_STATES
 from workflows.messages import TERMINAL_RUN_STATES, TERMINAL_STEP_STATES, StepError, StepResult, Transition
 
+_DECISION = frozenset({"rule", "needs", "conditions", "if"})
+"""What the core says of why a step starts or not."""
 _ITEM = re.compile(r"(.+)\[(\d+)\]")
 _FOLDER = re.compile(r".*/(\d+)\.(\d+)-[^/]*")
 
@@ -143,7 +145,9 @@ class Fold:
         step = self.steps.get(change.key) or self._new_step(change.key)
         if step["state"] in TERMINAL_STEP_STATES:
             return
-        step.update(state=change.state, reason=change.reason, detail=change.detail)
+        # Why a step started is asked for after it has ended too.
+        decision = {name: fact for name, fact in step["detail"].items() if name in _DECISION}
+        step.update(state=change.state, reason=change.reason, detail={**decision, **change.detail})
         step["queue"] = change.queue or step["queue"]
         if change.state == "queued":
             self._queue(step, change, at)
