@@ -12,6 +12,7 @@ become ready at once they start in it.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,6 @@ from workflows.inputs import InputError, build_task, map_items
 from workflows.maps import MapRun
 from workflows.messages import (
     JSON,
-    MAX_INLINE_BYTES,
     TERMINAL_STEP_STATES,
     StepError,
     StepResult,
@@ -45,7 +45,7 @@ from workflows.messages import (
 from workflows.reasons import EdgeView, Why, failed, on_needs, with_condition
 from workflows.rules import EdgeState, decide, is_eager, starts_at_once
 from workflows.state import State
-from workflows.values import brief, json_size, wrap
+from workflows.values import brief, inline_problem, wrap
 
 MAX_GENERATIONS = 5
 """How often a step is scheduled again after its worker was lost."""
@@ -123,8 +123,10 @@ class _Turn:
         self.state.flying -= 1
         match event:
             case StepSucceeded(result=result):
-                error = _oversized(result)
-                state: StepState = "succeeded" if error is None else "failed"
+                error = inline_problem(result.value)
+                state: StepState = "succeeded"
+                if error is not None:
+                    state, result = "failed", replace(result, value=None)
             case StepFailed(error=error, result=result):
                 state = "cancelled" if event.lost and self.state.stop is not None else "failed"
             case StepCancelled(result=result):
@@ -296,7 +298,7 @@ class _Turn:
         elif run.succeeded >= needed:
             self._end(number, "succeeded", sentence, result=run.result(), detail=detail)
         else:
-            self._end(number, "failed", f"{sentence}; {needed} needed", error=_map_error(run, needed), detail=detail)
+            self._end(number, "failed", f"{sentence}; {needed} needed", error=run.error(needed), detail=detail)
 
     # Starting.
 
@@ -390,24 +392,3 @@ class _Turn:
 def _edge_state(state: StepState) -> EdgeState:
     assert state in TERMINAL_STEP_STATES
     return state  # type: ignore[return-value]  # the terminal states are the edge states
-
-
-def _oversized(result: StepResult) -> StepError | None:
-    """Refuse an output that should have stayed in the object store: state and history hold small values only."""
-    try:
-        size = json_size(result.value)
-    except ValueError as problem:
-        return StepError("OutputInvalid", f"the output is not JSON: {problem}")
-    if size <= MAX_INLINE_BYTES:
-        return None
-    message = f"the output came inline with {size:,} bytes; above {MAX_INLINE_BYTES:,} it must be a reference"
-    return StepError("OutputInvalid", message, {"bytes": size})
-
-
-def _map_error(run: MapRun, needed: int) -> StepError:
-    first = run.first_error()
-    message = f"{run.succeeded} of {len(run.items)} items succeeded; {needed} needed"
-    if first is None:
-        return StepError("MapFailed", message)
-    item, error = first
-    return StepError(error.type, f"item {item}: {error.message} ({message})", {**error.detail, "item": item})

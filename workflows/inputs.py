@@ -85,6 +85,7 @@ def build_task(
         item=unwrap(item),
         bundle=identity.bundle,
         requirements=identity.requirements,
+        timeout=step.timeout.run,
     )
     if step.kind == "http":
         _render_http(task, step, scope)

@@ -8,9 +8,9 @@ is the step's key, so that Temporal's own UI reads like the definition.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -30,6 +30,7 @@ from workflows.exchange import (
     RunStarted,
     StartStep,
     StepCancelled,
+    StepFailed,
     StepSucceeded,
     StopRequested,
 )
@@ -41,6 +42,7 @@ from workflows.messages import (
     RESOLVE_RUN,
     STATE_QUERY,
     RunRequest,
+    StepError,
     StepResult,
     StepTask,
 )
@@ -50,6 +52,8 @@ from workflows.values import brief
 
 RECORD_LIMIT = timedelta(minutes=10)
 """How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
+RECORD_MISTAKE_LIMIT = timedelta(minutes=1)
+"""Likewise for a run that a mistake of ours ends."""
 ATTEMPT_GRACE_SECONDS = 10.0
 """The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
 MAX_SUMMARY = 200
@@ -57,7 +61,17 @@ MAX_SUMMARY = 200
 _PATIENTLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 
 
-@workflow.defn(dynamic=True)
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """An activity that has ended; turned into an event by the main loop, where a mistake of ours is seen."""
+
+    done: asyncio.Task[RawValue]
+    place: Place
+    step: Step
+    at: float
+
+
+@workflow.defn(dynamic=True, failure_exception_types=[Exception])  # type: ignore[call-overload]  # a gap in its types
 class DagRun:
     """A run of a plan, as a Temporal workflow; its argument is a `RunRequest`.
 
@@ -67,10 +81,11 @@ class DagRun:
     @workflow.init
     def __init__(self, arguments: Sequence[RawValue]) -> None:
         self._request: RunRequest = workflow.payload_converter().from_payload(arguments[0].payload, RunRequest)
-        self._events: deque[Event] = deque()
-        self._flying: dict[Place, workflow.ActivityHandle[StepResult]] = {}
-        self._journal: Journal | None = None
+        self._events: deque[Event | _Landing] = deque()
+        self._flying: dict[Place, workflow.ActivityHandle[RawValue]] = {}
+        self._journal = Journal(workflow.info().workflow_id, self._request.workflow, self._request.version or 0)
         self._recorded = 0
+        self._record_limit = RECORD_LIMIT
         self._recording: asyncio.Task[None] | None = None
         self._end: EndRun | None = None
 
@@ -84,28 +99,41 @@ class DagRun:
         """
         if self._request.plan is None:
             self._request = await self._resolved()
+        try:
+            end = await self._run_plan()
+        except Exception as mistake:
+            end = self._mistaken(mistake)
+        await self._record_end()
+        return _result(end)
+
+    async def _run_plan(self) -> EndRun:
+        self._journal.version = self._request.version or 0
         state = begin(workflow.info().workflow_id, self._request)
-        self._journal = Journal(state.identity.run, state.identity.workflow, state.identity.version)
         self._board = Board(state.graph.steps)
         self._add_search_attributes()
         deadline = asyncio.create_task(self._keep_time(state.graph.plan.timeout))
         self._events.append(RunStarted(workflow.time()))
-        while self._end is None:
+        while True:
             state = self._work(state)
+            if self._end is not None:
+                deadline.cancel()
+                return self._end
             await self._next_event()
-        deadline.cancel()
-        recording = asyncio.create_task(self._record_end())
-        while not recording.done():
-            # What has ended has ended: a cancel that comes now changes nothing.
-            with contextlib.suppress(asyncio.CancelledError):
-                await workflow.wait_condition(recording.done)
-        return self._result(self._end)
+
+    def _mistaken(self, mistake: Exception) -> EndRun:
+        """End the run after a mistake of ours: visibly, and at once, whatever state it was in."""
+        workflow.logger.exception("a mistake of Segue's ends the run")
+        message = f"Segue itself failed in this run ({type(mistake).__name__}: {mistake}); please report it"
+        error = StepError("InternalError", message)
+        self._journal.close(workflow.time(), error)
+        self._record_limit = RECORD_MISTAKE_LIMIT
+        self._end = EndRun("failed", message, error=error)
+        return self._end
 
     @workflow.query(name=STATE_QUERY)
     def state(self, after: int = 0) -> RawValue:
         """Answer with `RunRecords`: the transitions after a number, as many as one message takes."""
-        journal = self._journal or Journal(workflow.info().workflow_id, self._request.workflow, 0)
-        return _raw(journal.batch(after)[0])
+        return _raw(self._journal.batch(after)[0])
 
     async def _resolved(self) -> RunRequest:
         try:
@@ -124,27 +152,29 @@ class DagRun:
     # Events in, commands out.
 
     async def _next_event(self) -> None:
-        if self._end is not None or self._events:
-            return
         try:
             await workflow.wait_condition(lambda: bool(self._events))
         except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise  # the worker forgets this run; nobody cancels it
             self._events.append(StopRequested(workflow.time(), "cancel", "the run was cancelled"))
 
     def _work(self, state: State) -> State:
         """Let the core take the events that have come, and do what it commands."""
         while self._events and self._end is None:
-            state, commands = advance(state, self._events.popleft())
+            event = self._events.popleft()
+            state, commands = advance(state, _landed(event) if isinstance(event, _Landing) else event)
             for command in commands:
                 match command:
                     case Record(transition):
-                        assert self._journal is not None
                         self._journal.append(transition)
                         self._board.note(transition)
                     case StartStep(place, task):
                         self._start(place, task, state.graph.steps[place.number])
                     case CancelStep(place):
-                        self._flying[place].cancel()
+                        # It is not there when its end has come in the same moment, and waits behind this event.
+                        if place in self._flying:
+                            self._flying[place].cancel()
                     case EndRun():
                         self._end = command
         if self._end is not None or self._board.due():
@@ -154,13 +184,13 @@ class DagRun:
         return state
 
     def _start(self, place: Place, task: StepTask, step: Step) -> None:
-        task.timeout = step.timeout.run
         handle = workflow.start_activity(
             step.kind,
             task,
             task_queue=step.queue,
             activity_id=task.key,
-            result_type=StepResult,
+            # Read by ourselves: what is no step's result then fails the step, not the run.
+            result_type=RawValue,
             summary=_summary(task, step),
             start_to_close_timeout=timedelta(seconds=step.timeout.run + ATTEMPT_GRACE_SECONDS),
             schedule_to_start_timeout=_duration(step.timeout.queue),
@@ -176,19 +206,11 @@ class DagRun:
             ),
         )
         self._flying[place] = handle
-        handle.add_done_callback(lambda done: self._landed(done, place, step))
+        handle.add_done_callback(lambda done: self._land(_Landing(done, place, step, workflow.time())))
 
-    def _landed(self, done: asyncio.Task[StepResult], place: Place, step: Step) -> None:
-        # Looked up by place, never iterated: the order of ends is that of the history.
-        if self._flying.get(place) is done:
-            del self._flying[place]
-        now = workflow.time()
-        if done.cancelled():
-            self._events.append(StepCancelled(now, place))
-        elif (error := done.exception()) is not None:
-            self._events.append(step_ended(error, step, place, now))
-        else:
-            self._events.append(StepSucceeded(now, place, done.result()))
+    def _land(self, landing: _Landing) -> None:
+        del self._flying[landing.place]
+        self._events.append(landing)
 
     async def _keep_time(self, seconds: float) -> None:
         await workflow.sleep(seconds, summary="the run's timeout")
@@ -199,30 +221,36 @@ class DagRun:
 
     def _record(self) -> None:
         """See to it that what is new is recorded: one activity at a time, each with all that came meanwhile."""
-        assert self._journal is not None
         if self._recording is None and self._journal.last > self._recorded:
             self._recording = asyncio.create_task(self._record_batches())
 
     async def _record_batches(self) -> None:
-        assert self._journal is not None
         while self._journal.last > self._recorded and self._end is None:
             if not await self._record_batch():
                 break
         self._recording = None
 
     async def _record_end(self) -> None:
-        """Record up to the last transition, without waiting for a batch in flight.
+        """Record up to the last transition; what has ended has ended, so a cancel that comes now changes nothing."""
+        recording = asyncio.create_task(self._record_rest())
+        while not recording.done():
+            try:
+                await workflow.wait_condition(recording.done)
+            except asyncio.CancelledError:
+                if workflow.cancellation_reason() is None:
+                    raise
+
+    async def _record_rest(self) -> None:
+        """Send what is not known to be recorded, without waiting for a batch in flight.
 
         That one lingers; what it holds is sent again, and recording twice changes nothing.
         """
-        assert self._journal is not None
         while self._journal.last > self._recorded:
             if not await self._record_batch():
                 return
 
     async def _record_batch(self) -> bool:
         """Send one batch; say whether it was taken."""
-        assert self._journal is not None
         batch, last = self._journal.batch(self._recorded)
         try:
             await workflow.execute_activity(
@@ -231,7 +259,7 @@ class DagRun:
                 task_queue=CONTROL_QUEUE,
                 summary=f"changes up to {last}",
                 start_to_close_timeout=timedelta(seconds=30),
-                schedule_to_close_timeout=RECORD_LIMIT,
+                schedule_to_close_timeout=self._record_limit,
                 retry_policy=_PATIENTLY,
                 cancellation_type=workflow.ActivityCancellationType.ABANDON,
             )
@@ -242,13 +270,6 @@ class DagRun:
         return True
 
     # The end, and what Temporal's own pages show.
-
-    def _result(self, end: EndRun) -> JSON:
-        if end.state == "cancelled":
-            raise CancelledError(end.reason)
-        if end.state == "failed":
-            _fail(end)
-        return end.value
 
     def _add_search_attributes(self) -> None:
         """Add those that whoever started the run could not know."""
@@ -265,6 +286,30 @@ class DagRun:
             updates.append(cause.value_set(request.cause.kind))
         if updates:
             workflow.upsert_search_attributes(updates)
+
+
+def _landed(landing: _Landing) -> Event:
+    """Turn the end of an activity into the core's event."""
+    done, place, at = landing.done, landing.place, landing.at
+    if done.cancelled():
+        return StepCancelled(at, place)
+    problem = done.exception()
+    if problem is not None:
+        return step_ended(problem, landing.step, place, at)
+    try:
+        result: StepResult = workflow.payload_converter().from_payload(done.result().payload, StepResult)
+    except Exception as mismatch:
+        message = f"the worker of {landing.step.queue} gave what is no step's result: {mismatch}"
+        return StepFailed(at, place, StepError("OutputInvalid", message[:500]))
+    return StepSucceeded(at, place, result)
+
+
+def _result(end: EndRun) -> JSON:
+    if end.state == "cancelled":
+        raise CancelledError(end.reason)
+    if end.state == "failed":
+        _fail(end)
+    return end.value
 
 
 def _fail(end: EndRun) -> NoReturn:

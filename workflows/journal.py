@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workflows.messages import StepResult, Transition
+from workflows.messages import TERMINAL_RUN_STATES, TERMINAL_STEP_STATES, StepError, StepResult, Transition
 
 MAX_BATCH_BYTES = 512 * 1024
 
@@ -22,6 +22,7 @@ class Journal:
         self._workflow = workflow
         self.version = version
         self._texts: list[str] = []
+        self._open: dict[str, None] = {}
 
     @property
     def last(self) -> int:
@@ -32,6 +33,17 @@ class Journal:
         """Keep a transition; their numbers are 1, 2, 3 ... without a gap."""
         assert transition.seq == len(self._texts) + 1
         self._texts.append(json.dumps(_compact(transition), separators=(",", ":")))
+        if transition.state in TERMINAL_STEP_STATES or transition.state in TERMINAL_RUN_STATES:
+            self._open.pop(transition.key, None)
+        else:
+            self._open[transition.key] = None
+
+    def close(self, at: float, error: StepError) -> None:
+        """Add the end of everything that has begun and not ended: steps are cancelled, and the run has failed."""
+        self._open.pop("", None)
+        for key in list(self._open):
+            self.append(Transition(self.last + 1, at, key, "cancelled", "the run ended"))
+        self.append(Transition(self.last + 1, at, "", "failed", error.message, error=error))
 
     def batch(self, after: int, limit: int = MAX_BATCH_BYTES) -> tuple[bytes, int]:
         """Return `RunRecords` as JSON with the transitions after a number, as many as fit, and the last one's number.

@@ -103,6 +103,11 @@ class MapRun:
             return int(wanted["count"])
         return ceil(len(self.items) * wanted["percent"] / 100 - 1e-9)
 
-    def first_error(self) -> tuple[int, StepError] | None:
-        """Return the failure of the first item, in item order, that failed."""
-        return min(self.errors.items(), key=lambda entry: entry[0], default=None)
+    def error(self, needed: int) -> StepError:
+        """Return the failure of the whole map: that of the first item, in item order, that failed."""
+        message = f"{self.succeeded} of {len(self.items)} items succeeded; {needed} needed"
+        if not self.errors:
+            return StepError("MapFailed", message)
+        item = min(self.errors)
+        first = self.errors[item]
+        return StepError(first.type, f"item {item}: {first.message} ({message})", {**first.detail, "item": item})

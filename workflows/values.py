@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from workflows.expressions import Opaque
-from workflows.messages import JSON, REFERENCE
+from workflows.messages import JSON, MAX_INLINE_BYTES, REFERENCE, StepError
 
 MAX_BRIEF = 256
 
@@ -26,6 +26,18 @@ def json_size(value: JSON) -> int:
     except (TypeError, RecursionError) as problem:
         raise ValueError(str(problem)) from None
     return len(text.encode("utf-8", "surrogatepass"))
+
+
+def inline_problem(value: JSON) -> StepError | None:
+    """Return why an output may not be kept: state and history hold small values, the object store the others."""
+    try:
+        size = json_size(value)
+    except ValueError as problem:
+        return StepError("OutputInvalid", f"the output is not JSON: {problem}")
+    if size <= MAX_INLINE_BYTES:
+        return None
+    message = f"the output came inline with {size:,} bytes; above {MAX_INLINE_BYTES:,} it must be a reference"
+    return StepError("OutputInvalid", message, {"bytes": size})
 
 
 def brief(value: JSON) -> JSON:
