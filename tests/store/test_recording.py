@@ -65,7 +65,7 @@ async def test_a_whole_run_is_recorded(database: Database) -> None:
     assert load.output_object == result("load").output
     assert load.folder == "runs/train-1/load/000.001-3f2a9c1e"
     assert (load.worker, load.scheduled_at, load.started_at, load.ended_at) == ("gpu@host:1", at(2), at(1), at(2))
-    assert load.detail == {}
+    assert load.detail == {"rule": "all_success"}
     assert failed.error == {"type": "ValueError", "message": "bad", "detail": {"log_tail": ["x"]}}
     assert [(a.attempt, a.state, a.error, a.folder) for a in failed.attempts] == [
         (1, "failed", failed.error, "runs/train-1/train[1]/000.001-3f2a9c1e")

@@ -1,0 +1,1 @@
+"""Measurements: each beside a hand-written Temporal workflow, in the same run, as a ratio."""
