@@ -54,7 +54,7 @@ def outcome(run: Run) -> dict[str, Any]:
         "steps": {
             step.key: {
                 "state": step.state,
-                "attempts": step.attempt,
+                "attempts": max(each.attempt for each in run.steps if each.step == step.step),
                 "output": step.output,
                 "reason": _why(step.reason, step.error),
             }

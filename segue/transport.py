@@ -38,12 +38,15 @@ def _options(library: Any, address: Address) -> dict[str, Any]:
             f"{address.api_url!r} is not the address of a service, or its API key is not text in ASCII.",
             hint="Check SEGUE_API_URL and SEGUE_API_KEY.",
         )
+    local = urlsplit(address.api_url).hostname in ("127.0.0.1", "localhost", "::1")
     return {
         "base_url": address.api_url + PREFIX,
         "headers": {"Authorization": f"Bearer {address.api_key}"},
         "timeout": library.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         # A proxy from the environment has nothing to do with a service on this machine.
-        "trust_env": urlsplit(address.api_url).hostname not in ("127.0.0.1", "localhost", "::1"),
+        "trust_env": not local,
+        # Reading the certificates of the world takes longer than the answer of a service that needs none.
+        "verify": urlsplit(address.api_url).scheme == "https",
     }
 
 

@@ -12,7 +12,7 @@ from segue.cli.run_view import RunView, fitting, row_of
 from segue.models import Run, RunEvent
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 REFRESH_SECONDS = 0.2
 _AROUND_THE_TABLE = 5
@@ -37,13 +37,10 @@ def show_progress(run: Run, events: Callable[[int], Iterable[RunEvent]], stream:
         events: Yields what happens behind the event of a number.
         stream: Where to; a terminal gets a table.
     """
-    view = RunView(run)
-    if run.ended:
-        return
     if stream.isatty():
-        _show_table(view, events(view.seq), stream)
+        _show_table(RunView(run), () if run.ended else events(run.seq), stream)
     else:
-        _print_lines(view, run, events(view.seq), stream)
+        _print_lines(run.created_at, events(0), stream)
 
 
 def _show_table(view: RunView, events: Iterable[RunEvent], stream: TextIO) -> None:
@@ -53,7 +50,7 @@ def _show_table(view: RunView, events: Iterable[RunEvent], stream: TextIO) -> No
     console = Console(file=stream)
     lock = threading.Lock()
 
-    def table() -> Table:
+    def table() -> Group:
         with lock:
             return _table(view, console.height - _AROUND_THE_TABLE)
 
@@ -64,12 +61,13 @@ def _show_table(view: RunView, events: Iterable[RunEvent], stream: TextIO) -> No
                 view.apply(event)
 
 
-def _table(view: RunView, room: int) -> Table:
+def _table(view: RunView, room: int) -> Group:
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     rows, hidden = fitting(view.rows(), max(3, room))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=_title(view), title_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     for name in ("step", "state", "queue"):
         table.add_column(name, no_wrap=True)
     table.add_column("attempt", justify="right")
@@ -81,22 +79,18 @@ def _table(view: RunView, room: int) -> Table:
         table.add_row(Text(row.name), state, row.queue, row.attempt, row.duration, Text(row.note, "dim"))
     if hidden:
         table.add_row(Text(f"... and {hidden} more", "dim"))
-    return table
+    return Group(Text(f"{view.summary.id}: {view.summary.state} ({view.counts})"), table)
 
 
-def _title(view: RunView) -> str:
-    return f"{view.summary.id}: {view.summary.state} ({view.counts})"
-
-
-def _print_lines(view: RunView, run: Run, events: Iterable[RunEvent], stream: TextIO) -> None:
-    start = run.created_at or datetime.now(UTC)
+def _print_lines(created: datetime | None, events: Iterable[RunEvent], stream: TextIO) -> None:
+    start = created or datetime.now(UTC)
     for event in events:
-        view.apply(event)
         at = event.at or datetime.now(UTC)
-        if event.step is None:
+        if event.step is None or event.step.state == "waiting":
             continue
         row = row_of(event.step, at)
-        words = [row.name.strip(), row.state, row.queue, f"attempt {row.attempt}" if row.attempt else "", row.duration]
+        took = row.duration if event.step.ended_at is not None else ""
+        words = [row.name.strip(), row.state, row.queue, f"attempt {row.attempt}" if row.attempt else "", took]
         line = "  ".join(word for word in [*words, row.note] if word)
         print(f"{(at - start).total_seconds():7.1f} s  {line}", file=stream, flush=True)
 

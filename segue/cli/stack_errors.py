@@ -17,12 +17,14 @@ def stack_errors() -> Iterator[None]:
     Raises:
         ServiceError: It does not start, or a part of it keeps dying.
     """
+    from workers.seaweedfs import SeaweedFSError
     from workers.stack import StackError
+    from workers.temporal_server import TemporalNotFoundError
 
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
-    except StackError as error:
+    except (StackError, TemporalNotFoundError, SeaweedFSError, OSError) as error:
         raise ServiceError(str(error)) from None
     finally:
         signal.signal(signal.SIGTERM, previous)

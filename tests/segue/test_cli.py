@@ -202,6 +202,13 @@ def test_a_setting_that_is_none_is_named(tmp_path: Path, command: list[str], nam
     assert f"{name}: " in ended.err
 
 
+@pytest.mark.parametrize("command", [["dev"], ["run", "hello.yaml"]])
+def test_a_stack_that_cannot_start_says_why(folder: Path, command: list[str]) -> None:
+    ended = segue(*command, "--data", "hello.yaml", cwd=folder)
+    assert (ended.code, ended.out) == (3, "")
+    assert "File exists: " in ended.err
+
+
 def test_completion_is_silent_without_a_service(tmp_path: Path) -> None:
     environment = {"_SEGUE_COMPLETE": "complete_bash", "COMP_WORDS": "segue run ", "COMP_CWORD": "2", **NOWHERE}
     ended = segue(cwd=tmp_path, environment=environment)
@@ -217,7 +224,7 @@ def test_commands_say_what_to_install_when_the_server_is_not(folder: Path, tmp_p
     packages = Path(httpx.__file__).parents[1]
     ours = Path(__file__).parents[2] / "segue"
     (site / "segue").symlink_to(ours)
-    servers = ("api", "workers", "workflows", "translator", "store", "activities", "temporalio", "fastapi", "pydantic")
+    servers = ("api", "workers", "workflows", "translator", "store", "activities", "temporalio", "fastapi")
     for entry in packages.iterdir():
         if not entry.name.startswith(("__editable__", *servers)) and not entry.name.endswith(".pth"):
             (site / entry.name).symlink_to(entry)

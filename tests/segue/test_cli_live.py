@@ -1,0 +1,238 @@
+"""The command line against the real service."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.segue.conftest import Bench
+from tests.segue.definitions import write
+
+
+def test_run_shows_what_happens_and_ends_with_the_output(bench: Bench) -> None:
+    ended = bench.segue("run", "bench.yaml", "-p", "word=hey", "-p", "count=1")
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    run = lines[0].split()[0]
+    assert lines[0] == f"{run}  {bench.environment['SEGUE_API_URL']}/runs/{run}"
+    assert re.search(r"^ +[0-9.]+ s  say  succeeded  cpu  attempt 1  [0-9.]+ s$", ended.out, re.MULTILINE)
+    assert re.search(r"^ +[0-9.]+ s  linger  skipped  cpu  .*params\.wait", ended.out, re.MULTILINE)
+    assert re.search(rf"^{run} succeeded in [0-9.]+ s$", ended.out, re.MULTILINE)
+    assert ended.out.endswith('{\n  "words": [\n    "hey"\n  ]\n}\n')
+
+
+def test_run_json_ends_with_one_document(bench: Bench) -> None:
+    ended = bench.segue("run", "bench", "--params", "-", "--json", stdin='{"word": "hey"}')
+    assert ended.code == 0
+    document = ended.json
+    assert list(document) == ["run", "workflow", "state", "steps", "output"]
+    assert (document["workflow"], document["state"]) == ("bench", "succeeded")
+    assert document["output"] == {"words": ["hey", "hey"]}
+    assert list(document["steps"]) == ["say", "large", "each", "judge", "linger"]
+    assert {tuple(step) for step in document["steps"].values()} == {("state", "attempts", "output", "reason")}
+    assert document["steps"]["each"]["attempts"] == 1
+    assert document["steps"]["linger"]["state"] == "skipped"
+    assert document["steps"]["linger"]["reason"]
+    assert document["run"] in ended.err, "progress is for people, and goes to stderr"
+
+
+def test_a_failed_run_ends_with_1_its_first_cause_and_the_way_to_its_log(bench: Bench) -> None:
+    ended = bench.segue("run", "bench", "-p", "fail=true")
+    assert ended.code == 1
+    run = ended.out.split()[0]
+    assert ended.err.startswith(f"{run} failed")
+    assert "judge: ExitCode" in ended.err
+    assert "  | it is true" in ended.err, "the tail of the log"
+    assert f"segue logs {run} 'judge'" in ended.err
+    as_json = bench.segue("run", "bench", "-p", "fail=true", "--json")
+    assert (as_json.code, as_json.json["state"]) == (1, "failed")
+    assert as_json.json["steps"]["judge"]["attempts"] == 2
+    assert bench.segue("show", run).out.splitlines()[0].startswith(f"{run}  version ")
+
+
+def test_params_are_read_as_their_schema_says(bench: Bench) -> None:
+    ended = bench.segue("run", "bench", "-p", "word=5", "-p", "count=1", "--json")
+    assert ended.json["output"] == {"words": ["5"]}
+    for wrong in ("count=five", "count=0", "wrod=x"):
+        ended = bench.segue("run", "bench", "-p", wrong)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"params.{wrong.partition('=')[0]}" in ended.err
+
+
+def test_a_detached_run_can_be_looked_at_followed_and_cancelled(bench: Bench, tmp_path: Path) -> None:
+    run = bench.segue("run", "bench", "-p", f"wait={tmp_path / 'gate'}", "--detach").out.strip()
+    assert next(bench.client.logs(run, "linger", follow=True)).text == "waiting"
+    assert re.search(rf"^{run} +running +", bench.segue("runs", "bench", "--limit", "500").out, re.MULTILINE)
+    assert run in [each["id"] for each in bench.segue("runs", "--json", "--state", "running").json]
+    shown = bench.segue("show", run).out
+    assert re.search(r"^linger +running +cpu", shown, re.MULTILINE)
+    assert bench.segue("logs", run, "say").out == "saying hello\n"
+    ended = bench.segue("logs", run, "judge")
+    assert (ended.out, ended.err) == ("", "it is false\n")
+    assert bench.segue("cancel", run, "--reason", "enough").out == f"{run} is being cancelled\n"
+    bench.client.wait(run, 60, check=False)
+    assert bench.segue("cancel", run).out == f"{run} had ended already: cancelled\n"
+    assert bench.segue("show", run, "--json").json["state"] == "cancelled"
+
+
+def test_logs_follow_a_step_to_its_end(bench: Bench, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    run = bench.client.run("bench", {"wait": str(gate)}).id
+    command = [sys.executable, "-P", "-m", "segue", "logs", run, "linger", "-f"]
+    with subprocess.Popen(
+        command, cwd=bench.folder, env={**os.environ, **bench.environment}, stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "waiting\n"
+        gate.touch()
+        assert following.stdout.read() == "done waiting\n"
+    assert following.returncode == 0
+
+
+def test_ctrl_c_leaves_the_run_alone_and_says_how_to_end_it(bench: Bench, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    command = [sys.executable, "-P", "-m", "segue", "run", "bench", "-p", f"wait={gate}"]
+    environment = {**os.environ, **bench.environment}
+    with subprocess.Popen(
+        command, cwd=bench.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        run = running.stdout.readline().split()[0]
+        assert any("linger" in line for line in running.stdout)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert err == f"The run goes on. segue show {run}, segue cancel {run}\n"
+    gate.touch()
+    assert bench.client.wait(run, 60).state == "succeeded"
+
+
+def test_a_terminal_gets_a_live_table(bench: Bench) -> None:
+    master, slave = pty.openpty()
+    command = [sys.executable, "-P", "-m", "segue", "run", "bench"]
+    environment = {**os.environ, **bench.environment, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    with subprocess.Popen(command, cwd=bench.folder, env=environment, stdout=slave, stderr=slave) as running:
+        os.close(slave)
+        written = b""
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # the other end is closed
+                break
+            written += part
+    os.close(master)
+    assert running.returncode == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode())
+    last = text[text.rindex("step ") :]
+    assert re.search(r"each\[1\] +succeeded +cpu +1 +[0-9.]+ s", last)
+    assert re.search(r"linger +skipped +cpu", last)
+    assert "succeeded in" in last
+
+
+def test_deploy_says_what_it_did(bench: Bench, tmp_path: Path) -> None:
+    version = bench.client.get_workflow("bench").version
+    ended = bench.segue("deploy", "bench.yaml")
+    assert ended.out == f"bench version {version} is there already\n  event knock: segue-trigger-bench\n"
+    write(
+        bench.folder,
+        """
+        for name in ("left", "right"):
+            with DAG(name, schedule="0 6 * * MON", timezone="Europe/Paris"):
+                EmptyOperator("a")
+        """,
+        name="two.py",
+    )
+    ended = bench.segue("deploy", "two.py")
+    assert "left version 1 is new\n  schedule 0 6 * * MON (Europe/Paris): segue-left-0\n" in ended.out
+    assert [each["created"] for each in bench.segue("deploy", "two.py", "--json").json] == [False, False]
+    assert bench.segue("deploy", "two.py", "-w", "right", "--json").json["name"] == "right"
+    assert bench.segue("run", "two.py").code == 2
+    assert bench.segue("run", "two.py", "-w", "left", "--json").json["workflow"] == "left"
+
+
+def test_an_event_is_fired(bench: Bench) -> None:
+    ended = bench.segue("fire", "bench", "--id", "cli-1", "--payload", '{"word": "x"}', "--name", "knock")
+    assert (ended.code, ended.out) == (0, bench.client.fire_event("bench", "cli-1", {"word": "x"}) + "\n")
+    assert bench.segue("fire", "none", "--id", "1").code == 2
+
+
+def test_variables_are_set_listed_and_removed(bench: Bench) -> None:
+    assert bench.segue("vars", "set", "CLI_A=1", "CLI_B=x=y").code == 0
+    assert bench.segue("vars", "set", "--json", 'CLI_C={"n": 1}').code == 0
+    listed = bench.segue("vars", "list").out.splitlines()
+    assert [line for line in listed if line.startswith("CLI_")] == ["CLI_A=1", "CLI_B=x=y", 'CLI_C={"n": 1}']
+    assert bench.segue("vars", "list", "--json").json["CLI_C"] == {"n": 1}
+    assert bench.segue("vars", "unset", "CLI_A", "CLI_B", "CLI_C").code == 0
+    assert bench.segue("vars", "unset", "CLI_A").code == 2
+
+
+def test_the_web_pages_address_is_printed(bench: Bench) -> None:
+    assert bench.segue("ui", "--no-open").out == bench.environment["SEGUE_API_URL"] + "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [(["run", "benc"], "bench"), (["show", "bench-"], "{run}"), (["logs", "{run}", "ea"], "each[0]")],
+)
+def test_the_shell_completes_names_of_the_service(bench: Bench, words: list[str], offered: str) -> None:
+    run = bench.client.run("bench", wait=True).id
+    typed = [word.format(run=run) for word in words]
+    environment = {
+        **bench.environment,
+        "_SEGUE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(["segue", *typed]),
+        "COMP_CWORD": str(len(typed)),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "segue"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert offered.format(run=run) in ended.stdout.split()
+
+
+def test_a_file_tests_its_own_dag_on_the_engine(bench: Bench) -> None:
+    path = write(
+        bench.folder,
+        """
+        def double(n):
+            return {"n": 2 * n}
+
+        with DAG("tested", params={"n": 21}) as dag:
+            first = PythonOperator(python_callable=double, op_kwargs={"n": params.n})
+            dag.output = first.output.n
+
+        if __name__ == "__main__":
+            import json
+            print(json.dumps(dag.test({"n": 4})["output"]))
+            try:
+                dag.test({"n": "four"})
+            except SegueError as error:
+                print(json.dumps(str(error)))
+        """,
+        name="tested.py",
+    )
+    ended = subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, **bench.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [
+        8,
+        "tested could not be run; the reason is shown above.",
+    ], ended.stderr
+    assert "params.n" in ended.stderr
