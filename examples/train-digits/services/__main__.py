@@ -28,9 +28,9 @@ def main() -> None:
             server = Services(options.data, options.port)
         except OSError as error:
             sys.exit(f"services: port {options.port} cannot be used: {error.strerror}")
-        signal.signal(signal.SIGTERM, _stop)
-        print(f"services ready on {server.url}", flush=True)
         try:
+            signal.signal(signal.SIGTERM, _stop)
+            print(f"services ready on {server.url}", flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt:
             pass
