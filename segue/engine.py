@@ -29,7 +29,7 @@ def run_file(file: Path, workflow: str, params: dict[str, Any]) -> dict[str, Any
         raise misuse(
             "dag.test() would run this file again, and so on", hint='put it under `if __name__ == "__main__":`'
         )
-    command = [sys.executable, "-m", "segue", "run", str(file), "--workflow", workflow, "--params", "-", "--json"]
+    command = [sys.executable, "-P", "-m", "segue", "run", str(file), "--workflow", workflow, "--params", "-", "--json"]
     ended = subprocess.run(command, input=json.dumps(params).encode(), stdout=subprocess.PIPE, check=False)
     try:
         outcome: dict[str, Any] = json.loads(ended.stdout)

@@ -26,7 +26,11 @@ MAX_RESULT_BYTES = 32 * 1024 * 1024
 _GRACE = 3.0
 """Seconds beyond the time-out in which the child may still say where it was."""
 
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from segue.evaluation_child import main; main()"
+_TOO_OLD = 97
+_START = (
+    f"import sys; sys.version_info >= (3, 11) or sys.exit({_TOO_OLD}); "
+    "sys.path.insert(0, sys.argv[1]); from segue.evaluation_child import main; main()"
+)
 
 
 def evaluate(path: Path, python: str | None = None, timeout: float = 30) -> list[dict[str, Any]]:
@@ -78,7 +82,9 @@ def _check_readable(path: Path, shown: str) -> None:
 def _run(path: Path, result: Path, package: Path, python: str | None, timeout: float) -> int | None:
     """Run the child and return its exit status; None when it had to be killed for taking too long."""
     options = ["-I", "-B", *([] if python else ["-S"])]
-    command = [python or sys.executable, *options, "-c", _START, str(package), str(path), str(result), str(timeout)]
+    # The child starts in another folder, so a relative path would lead elsewhere; a link stays one: it makes the venv.
+    interpreter = str(Path(python).absolute()) if python and os.sep in python else python or sys.executable
+    command = [interpreter, *options, "-c", _START, str(package), str(path), str(result), str(timeout)]
     try:
         child = subprocess.Popen(
             command,
@@ -117,6 +123,8 @@ def _read(result: Path, ended: int | None, shown: str, timeout: float) -> dict[s
 def _without_answer(ended: int | None, shown: str, timeout: float) -> InvalidDefinition:
     if ended is None:
         return _refused(shown, Code.TIMEOUT, f"did not finish within {timeout:g} s, and could not be interrupted")
+    if ended == _TOO_OLD:
+        return _refused(shown, Code.NO_INTERPRETER, "needs Python 3.11 or newer; SEGUE_PYTHON names an older one")
     if ended < 0:
         return _refused(shown, Code.CRASH, f"crashed the interpreter: {signal.Signals(-ended).name}")
     return _refused(shown, Code.EXIT, f"ended the process with status {ended} before its DAG was complete")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from segue.cli.server_packages import forget_users_folders
 from segue.errors import InvalidParams
 
 Schemas = dict[str, dict[str, Any]]
@@ -38,9 +39,10 @@ def coerce(given: dict[str, str], schemas: Schemas) -> dict[str, Any]:
     Raises:
         InvalidParams: A text is none of the types asked for.
     """
+    forget_users_folders()
     try:
         from workflows.params import ParamsError, coerce_text
-    except ModuleNotFoundError:  # a client without the server's packages
+    except ImportError:  # a client without the server's packages
         return {name: _plainly(text, schemas.get(name, {"type": "string"})) for name, text in given.items()}
     try:
         return dict(coerce_text(schemas, given))

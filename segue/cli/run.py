@@ -54,7 +54,7 @@ def run(
 
     # What is wrong with the definition is said before anything is started.
     definition = read_definition(Path(what), workflow) if is_file(what) else None
-    with _service(data, detach) as client:
+    with _service(data, definition, detach) as (client, stays):
         handle = _start(client, definition, what, param or [], params)
         if detach:
             typer.echo(json.dumps({"run": handle.id, "workflow": handle.workflow}) if as_json else handle.id)
@@ -64,7 +64,8 @@ def run(
         try:
             show_progress(handle.get(), handle.events, stream)
         except KeyboardInterrupt:
-            print(f"The run goes on. segue show {handle.id}, segue cancel {handle.id}", file=sys.stderr)
+            go_on = "The run goes on." if stays else "The run goes on with the next `segue dev`."
+            print(f"{go_on} segue show {handle.id}, segue cancel {handle.id}", file=sys.stderr)
             raise
         ended = handle.wait(check=False)
         print_outcome(ended, handle.url, as_json=as_json)
@@ -93,8 +94,8 @@ def fire(
 
 
 @contextmanager
-def _service(data: Path, detach: bool) -> Iterator[Client]:
-    """Yield a client of the service that is up, or of a stack that lives as long as this block."""
+def _service(data: Path, definition: Definition | None, detach: bool) -> Iterator[tuple[Client, bool]]:
+    """Yield a client of the service that is up, or of a stack that lives as long as this block; and which it is."""
     from segue.client import Client
     from segue.discovery import Address, find_service
     from segue.errors import ServiceUnreachable
@@ -106,13 +107,19 @@ def _service(data: Path, detach: bool) -> Iterator[Client]:
             raise
     else:
         with Client(address=address) as client:
-            yield client
+            yield client, True
         return
     with server_packages("run"):
         from workers.stack import Stack
     print(f"No service is up: starting one for this run, its state in {data}.", file=sys.stderr, flush=True)
-    with stack_errors(), Stack(data, log=_log) as stack, Client(address=Address.from_service(stack.service)) as client:
-        yield client
+    steps = definition.translated.plan["steps"] if definition is not None else []
+    queues = dict.fromkeys(["cpu", "gpu", *(step["queue"] for step in steps)])
+    with (
+        stack_errors(),
+        Stack(data, tuple(queues), log=_log) as stack,
+        Client(address=Address.from_service(stack.service)) as client,
+    ):
+        yield client, False
 
 
 def _start(client: Client, definition: Definition | None, name: str, texts: list[str], file: str | None) -> Any:

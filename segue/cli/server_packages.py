@@ -24,7 +24,7 @@ def server_packages(command: str) -> Iterator[None]:
     Raises:
         MissingPackage: They are not installed; it says which command needs them and how to get them.
     """
-    _forget_users_folders()
+    forget_users_folders()
     try:
         yield
     except ModuleNotFoundError as error:
@@ -35,6 +35,7 @@ def server_packages(command: str) -> Iterator[None]:
         raise MissingPackage(f"`segue {command}` needs Segue's server: pip install 'segue-server[dev]'") from None
 
 
-def _forget_users_folders() -> None:
+def forget_users_folders() -> None:
+    """Take the current folder and PYTHONPATH from `sys.path`."""
     unwanted = {Path.cwd(), *(Path(part).absolute() for part in os.environ.get("PYTHONPATH", "").split(os.pathsep))}
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).absolute() not in unwanted]

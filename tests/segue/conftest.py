@@ -68,9 +68,9 @@ class Bench:
     folder: Path
     environment: dict[str, str]
 
-    def segue(self, *arguments: str | Path, stdin: str = "") -> Ended:
+    def segue(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Ended:
         """Run a command that talks to the service."""
-        return segue(*arguments, cwd=self.folder, environment=self.environment, stdin=stdin)
+        return segue(*arguments, cwd=self.folder, environment={**self.environment, **environment}, stdin=stdin)
 
 
 @pytest.fixture(scope="session")

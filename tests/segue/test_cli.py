@@ -135,14 +135,8 @@ def test_a_plan_names_steps_queues_needs_and_conditions(folder: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["runs"], 3, "does not answer"),
-        (["show", "x"], 3, "does not answer"),
         (["logs", "x", "y"], 3, "does not answer"),
-        (["cancel", "x"], 3, "does not answer"),
-        (["deploy", "hello.yaml"], 3, "does not answer"),
         (["run", "hello.yaml"], 3, "does not answer"),
-        (["run", "hello"], 3, "does not answer"),
-        (["vars", "list"], 3, "does not answer"),
-        (["fire", "hello", "--id", "1"], 3, "does not answer"),
         (["run", "broken.yaml"], 2, "error[E"),
         (["run", "none.yaml"], 2, "No such file"),
         (["run", "hello.yaml", "-p", "names"], 2, "is not key=value"),
@@ -194,12 +188,11 @@ def test_a_users_folder_with_a_servers_name_does_not_get_in_the_way(folder: Path
     assert (ended.code, ended.err) == (0, "")
 
 
-@pytest.mark.parametrize(("name", "value"), [("SEGUE_API_PORT", "http"), ("SEGUE_API_PORT", "99999")])
 @pytest.mark.parametrize("command", [["api"], ["worker", "--queue", "cpu"]])
-def test_a_setting_that_is_none_is_named(tmp_path: Path, command: list[str], name: str, value: str) -> None:
-    ended = segue(*command, cwd=tmp_path, environment={name: value})
+def test_a_setting_that_is_none_is_named(tmp_path: Path, command: list[str]) -> None:
+    ended = segue(*command, cwd=tmp_path, environment={"SEGUE_API_PORT": "99999"})
     assert ended.code == 2
-    assert f"{name}: " in ended.err
+    assert "SEGUE_API_PORT: " in ended.err
 
 
 @pytest.mark.parametrize("command", [["dev"], ["run", "hello.yaml"]])

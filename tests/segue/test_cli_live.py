@@ -67,6 +67,13 @@ def test_params_are_read_as_their_schema_says(bench: Bench) -> None:
         assert f"params.{wrong.partition('=')[0]}" in ended.err
 
 
+def test_a_users_folder_named_as_one_of_ours_is_not_imported(bench: Bench, tmp_path: Path) -> None:
+    for name in ("workflows", "api", "translator"):
+        write(tmp_path, "raise RuntimeError('imported')\n", name=f"{name}/__init__.py")
+    ended = bench.segue("run", "bench", "-p", "count=1", "--json", PYTHONPATH=str(tmp_path))
+    assert (ended.code, ended.json["state"]) == (0, "succeeded")
+
+
 def test_a_detached_run_can_be_looked_at_followed_and_cancelled(bench: Bench, tmp_path: Path) -> None:
     run = bench.segue("run", "bench", "-p", f"wait={tmp_path / 'gate'}", "--detach").out.strip()
     assert next(bench.client.logs(run, "linger", follow=True)).text == "waiting"
@@ -141,8 +148,8 @@ def test_deploy_says_what_it_did(bench: Bench, tmp_path: Path) -> None:
     version = bench.client.get_workflow("bench").version
     ended = bench.segue("deploy", "bench.yaml")
     assert ended.out == f"bench version {version} is there already\n  event knock: segue-trigger-bench\n"
-    write(
-        bench.folder,
+    two = write(
+        tmp_path,
         """
         for name in ("left", "right"):
             with DAG(name, schedule="0 6 * * MON", timezone="Europe/Paris"):
@@ -150,12 +157,12 @@ def test_deploy_says_what_it_did(bench: Bench, tmp_path: Path) -> None:
         """,
         name="two.py",
     )
-    ended = bench.segue("deploy", "two.py")
+    ended = bench.segue("deploy", two)
     assert "left version 1 is new\n  schedule 0 6 * * MON (Europe/Paris): segue-left-0\n" in ended.out
-    assert [each["created"] for each in bench.segue("deploy", "two.py", "--json").json] == [False, False]
-    assert bench.segue("deploy", "two.py", "-w", "right", "--json").json["name"] == "right"
-    assert bench.segue("run", "two.py").code == 2
-    assert bench.segue("run", "two.py", "-w", "left", "--json").json["workflow"] == "left"
+    assert [each["created"] for each in bench.segue("deploy", two, "--json").json] == [False, False]
+    assert bench.segue("deploy", two, "-w", "right", "--json").json["name"] == "right"
+    assert bench.segue("run", two).code == 2
+    assert bench.segue("run", two, "-w", "left", "--json").json["workflow"] == "left"
 
 
 def test_an_event_is_fired(bench: Bench) -> None:
@@ -202,9 +209,9 @@ def test_the_shell_completes_names_of_the_service(bench: Bench, words: list[str]
     assert offered.format(run=run) in ended.stdout.split()
 
 
-def test_a_file_tests_its_own_dag_on_the_engine(bench: Bench) -> None:
+def test_a_file_tests_its_own_dag_on_the_engine(bench: Bench, tmp_path: Path) -> None:
     path = write(
-        bench.folder,
+        tmp_path,
         """
         def double(n):
             return {"n": 2 * n}

@@ -113,11 +113,19 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_an_interpreter_of_the_users_may_import_what_is_installed_there(tmp_path: Path) -> None:
+def test_an_interpreter_of_the_users_may_import_what_is_installed_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path, "import pytest\n" + FLOW)
     assert evaluate(path, sys.executable)[0]["definition"]["name"] == "flow"
     with pytest.raises(InvalidDefinition, match="E0716"):
         evaluate(path, str(tmp_path / "no-python"))
+    old = tmp_path / "old-python"
+    old.write_text("#!/bin/sh\nexit 97\n")
+    old.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidDefinition, match=r"needs Python 3\.11 or newer"):
+        evaluate(path, "./old-python")
 
 
 @pytest.mark.parametrize(
