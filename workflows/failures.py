@@ -20,6 +20,22 @@ WORKER_LOST = "WorkerLost"
 """The type with which a worker itself reports that it had to drop a step."""
 
 
+class RunFailed(ApplicationError):
+    """The end of a run that failed, as Temporal keeps it; without frames of ours, which tell its author nothing."""
+
+    def __init__(self, error: StepError) -> None:
+        super().__init__(error.message, error.detail, type=error.type, non_retryable=True)
+
+    @property
+    def __traceback__(self) -> None:
+        """Nothing: what the SDK reads when it writes a failure's stack trace."""
+        return
+
+    @__traceback__.setter
+    def __traceback__(self, frames: object) -> None:
+        pass
+
+
 def step_ended(error: BaseException, step: Step, place: Place, at: float) -> StepFailed | StepCancelled:
     """Turn the exception of an activity into the core's event."""
     cause = error.cause if isinstance(error, ActivityError) and error.cause is not None else error

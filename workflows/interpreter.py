@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, CancelledError
 
 from workflows.board import Board
 from workflows.core import advance
@@ -34,7 +34,7 @@ from workflows.exchange import (
     StepSucceeded,
     StopRequested,
 )
-from workflows.failures import step_ended
+from workflows.failures import RunFailed, step_ended
 from workflows.journal import Journal
 from workflows.messages import (
     JSON,
@@ -57,6 +57,7 @@ RECORD_MISTAKE_LIMIT = timedelta(minutes=1)
 ATTEMPT_GRACE_SECONDS = 10.0
 """The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
 MAX_SUMMARY = 200
+MAX_REASON = 1_000
 
 _PATIENTLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 
@@ -71,7 +72,7 @@ class _Landing:
     at: float
 
 
-@workflow.defn(dynamic=True, failure_exception_types=[Exception])  # type: ignore[call-overload]  # a gap in its types
+@workflow.defn(dynamic=True)
 class DagRun:
     """A run of a plan, as a Temporal workflow; its argument is a `RunRequest`.
 
@@ -80,7 +81,7 @@ class DagRun:
 
     @workflow.init
     def __init__(self, arguments: Sequence[RawValue]) -> None:
-        self._request: RunRequest = workflow.payload_converter().from_payload(arguments[0].payload, RunRequest)
+        self._request, self._unreadable = _request(arguments)
         self._events: deque[Event | _Landing] = deque()
         self._flying: dict[Place, workflow.ActivityHandle[RawValue]] = {}
         self._journal = Journal(workflow.info().workflow_id, self._request.workflow, self._request.version or 0)
@@ -97,6 +98,8 @@ class DagRun:
             ApplicationError: The run failed; its type and details are those of the first cause.
             CancelledError: The run was cancelled; everything in flight has ended.
         """
+        if self._unreadable is not None:
+            raise self._unreadable
         if self._request.plan is None:
             self._request = await self._resolved()
         try:
@@ -155,9 +158,12 @@ class DagRun:
         try:
             await workflow.wait_condition(lambda: bool(self._events))
         except asyncio.CancelledError:
-            if workflow.cancellation_reason() is None:
+            reason = workflow.cancellation_reason()
+            if reason is None:
                 raise  # the worker forgets this run; nobody cancels it
-            self._events.append(StopRequested(workflow.time(), "cancel", "the run was cancelled"))
+            self._events.append(
+                StopRequested(workflow.time(), "cancel", reason[:MAX_REASON] or "the run was cancelled")
+            )
 
     def _work(self, state: State) -> State:
         """Let the core take the events that have come, and do what it commands."""
@@ -202,7 +208,7 @@ class DagRun:
                 backoff_coefficient=step.retry.backoff,
                 maximum_interval=timedelta(seconds=max(step.retry.delay, step.retry.max_delay)),
                 maximum_attempts=step.retry.attempts,
-                non_retryable_error_types=list(step.retry.unless),
+                non_retryable_error_types=_never_again(step.retry.unless),
             ),
         )
         self._flying[place] = handle
@@ -288,6 +294,15 @@ class DagRun:
             workflow.upsert_search_attributes(updates)
 
 
+def _request(arguments: Sequence[RawValue]) -> tuple[RunRequest, RunFailed | None]:
+    """Read the workflow's argument; it comes from anybody who can start a workflow, and raising here is too early."""
+    try:
+        return workflow.payload_converter().from_payload(arguments[0].payload, RunRequest), None
+    except Exception as problem:
+        error = StepError("InvalidRequest", f"the argument is no request for a run: {problem}")
+        return RunRequest(workflow.info().workflow_type), RunFailed(error)
+
+
 def _landed(landing: _Landing) -> Event:
     """Turn the end of an activity into the core's event."""
     done, place, at = landing.done, landing.place, landing.at
@@ -308,15 +323,8 @@ def _result(end: EndRun) -> JSON:
     if end.state == "cancelled":
         raise CancelledError(end.reason)
     if end.state == "failed":
-        _fail(end)
+        raise RunFailed(end.error or StepError("RunFailed", end.reason))
     return end.value
-
-
-def _fail(end: EndRun) -> NoReturn:
-    error = end.error
-    if error is None:
-        raise ApplicationError(end.reason, type="RunFailed", non_retryable=True)
-    raise ApplicationError(error.message, error.detail, type=error.type, non_retryable=True)
 
 
 def _summary(task: StepTask, step: Step) -> str:
@@ -325,6 +333,11 @@ def _summary(task: StepTask, step: Step) -> str:
         title = f"{task.key} {brief(task.item)}" if not step.description else f"{title}: {brief(task.item)}"
     # Temporal refuses more than 400 bytes here, and the run would hang on it.
     return title.encode(errors="replace")[:MAX_SUMMARY].decode(errors="ignore")
+
+
+def _never_again(types: Sequence[str]) -> list[str]:
+    """Return the error types that end a step, in Temporal's words; a time limit that it keeps itself has its own."""
+    return [*types, "TemporalTimeout:StartToClose"] if "Timeout" in types else list(types)
 
 
 def _duration(seconds: float | None) -> timedelta | None:

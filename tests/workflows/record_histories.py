@@ -1,0 +1,153 @@
+"""Records `tests/histories/*.json`: what Temporal keeps of runs of each kind, for `test_replay` to run again.
+
+Run it when a new behaviour deserves a history: `python -m tests.workflows.record_histories NAME ...`. It never records
+over a file: a history that no longer replays is a run of a user's that would hang after an upgrade.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHandle
+
+from tests.servers import Temporal
+from tests.workflows.driving import plan, step
+from tests.workflows.house import House
+from workflows.messages import FIRE_SIGNAL, Cause, Event, TriggerRequest
+from workflows.plan import CONTROL_QUEUE, Map, Retry, Timeout
+from workflows.trigger import SegueTrigger, event_run_id
+
+PRIVATE = {"identity", "stackTrace", "workerControlTaskQueue"}
+HISTORIES = Path(__file__).parents[1] / "histories"
+
+Handle = WorkflowHandle[Any, Any]
+QUICK = Retry(attempts=3, delay=0.05)
+
+
+async def chain(house: House) -> Handle:
+    return await house.start(plan(step("a", inputs={"give": 1}), step("b", "a"), step("c", "b"), output="${{ 1 }}"))
+
+
+async def branch(house: House) -> Handle:
+    return await house.start(
+        plan(
+            step("check", inputs={"give": {"good": True}}),
+            step("train", {"check": "output.good"}),
+            step("notify", {"check": "not output.good"}),
+            step("off", "check", condition="not steps.check.output.good"),
+            step("join", "train notify off", trigger_rule="none_failed_min_one_success"),
+        )
+    )
+
+
+async def fan_out(house: House) -> Handle:
+    items = Map([1, 2, 0, 4, 5], "n", limit=2, min_success={"percent": 80})
+    return await house.start(
+        plan(
+            step("m", map=items, inputs={"give": "${{ 20 / n }}"}),
+            step("all", "m", inputs={"give": "${{ steps.m.output }}"}),
+            *(step(f"s{number}") for number in range(6)),
+            max_parallel=3,
+        )
+    )
+
+
+async def retry(house: House) -> Handle:
+    return await house.start(plan(step("a", inputs={"fail": "ExitCode", "times": 2, "give": 7}, retry=QUICK)))
+
+
+async def failure(house: House) -> Handle:
+    return await house.start(plan(step("a", inputs={"fail": "ExitCode"}, retry=QUICK), step("b", "a"), step("c")))
+
+
+async def cancel(house: House) -> Handle:
+    hang = {"inputs": {"hang": 1}}
+    handle = await house.start(
+        plan(step("a"), step("b", "a", **hang), step("m", "a", map=Map([1, 2, 3], limit=1), **hang), step("c", "b"))
+    )
+    await house.until_called(handle.id, "b")
+    await house.until_called(handle.id, "m[0]")
+    await handle.cancel()
+    return handle
+
+
+async def deadline(house: House) -> Handle:
+    return await house.start(plan(step("a", inputs={"hang": 1}), step("b", "a"), timeout=1.0))
+
+
+async def lost_worker(house: House) -> Handle:
+    return await house.start(
+        plan(step("a", inputs={"deaf": 1, "give": "alive"}, timeout=Timeout(heartbeat=0.5)), step("b", "a"))
+    )
+
+
+async def scheduled(house: House) -> Handle:
+    house.control.plans["nightly"] = plan(step("a", inputs={"give": "${{ params.rows }}"}))
+    return await house.start(None, "nightly", params={"rows": 5}, cause=Cause("schedule", "segue-nightly-1"))
+
+
+async def trigger(house: House) -> Handle:
+    """Three events, two of them the same, and a cancel: the one end that a trigger has."""
+    house.control.plans["on-event"] = plan(step("a", inputs={"give": "${{ event.rows }}"}))
+    handle = await house.client.start_workflow(
+        SegueTrigger.run, TriggerRequest("on-event"), id="segue-trigger-on-event", task_queue=CONTROL_QUEUE
+    )
+    for event in ("upload-1", "upload-1", "upload-2"):
+        await handle.signal(FIRE_SIGNAL, Event(event, "rows", {"rows": 3}))
+    last = event_run_id("on-event", "upload-2")
+    await house.until(lambda: last in house.control.records)
+    await house.ended(house.client.get_workflow_handle(last))
+    await handle.cancel()
+    return handle
+
+
+BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
+    each.__name__: each
+    for each in (chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger)
+}
+
+
+def anonymous(document: Any) -> Any:
+    """Return a history without the machine it was recorded on: identities, sticky queues, paths in stack traces."""
+    if isinstance(document, list):
+        return [anonymous(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    kept = {name: anonymous(value) for name, value in document.items() if name not in PRIVATE}
+    if kept.get("kind") == "TASK_QUEUE_KIND_STICKY":
+        kept["name"] = "sticky"
+    return kept
+
+
+async def record(names: list[str]) -> None:
+    """Record the named behaviours, or all that have no file yet."""
+    HISTORIES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        server = Temporal(Path(folder) / "temporal")
+        server.start()
+        try:
+            async with House(await server.client()).open() as house:
+                for name in names or BEHAVIOURS:
+                    await record_one(house, name)
+        finally:
+            server.stop()
+
+
+async def record_one(house: House, name: str) -> None:
+    path = HISTORIES / f"{name}.json"
+    if path.exists():
+        return
+    handle = await BEHAVIOURS[name](house)
+    await house.ended(handle)
+    document = anonymous(json.loads((await handle.fetch_history()).to_json()))
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1:]))
