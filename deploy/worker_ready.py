@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 import time
+from typing import NoReturn
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -47,9 +49,15 @@ def main(queue: str) -> None:
     try:
         ago = asyncio.run(seen_ago(settings, queue))
     except (RPCError, RuntimeError) as error:
-        sys.exit(f"Temporal at {settings.temporal_address} does not answer: {error}")
-    if ago > SEEN_SECONDS:
-        sys.exit(f"no worker of this machine asks for work from queue {queue}")
+        _leave(f"Temporal at {settings.temporal_address} does not answer: {error}")
+    _leave(f"no worker of this machine asks for work from queue {queue}" if ago > SEEN_SECONDS else "")
+
+
+def _leave(problem: str) -> NoReturn:
+    """End at once: SDK 1.35 may abort while Python is finalised, which would call a healthy worker sick."""
+    if problem:
+        print(problem, file=sys.stderr, flush=True)
+    os._exit(1 if problem else 0)
 
 
 if __name__ == "__main__":

@@ -236,6 +236,7 @@ def test_a_wrong_key_and_a_wrong_address_are_told_apart(bench: Bench) -> None:
 async def test_the_async_client_does_the_same(bench: Bench, tmp_path: Path) -> None:
     url, key = bench.environment["SEGUE_API_URL"], bench.environment["SEGUE_API_KEY"]
     async with AsyncClient(url, key) as client:
+        await client.deploy(bench.folder / "bench.yaml")
         deployed = await client.deploy(bench.folder / "bench.yaml")
         assert not deployed.created
         handles = await asyncio.gather(*(client.run("bench", {"count": n}) for n in (1, 2, 3)))
