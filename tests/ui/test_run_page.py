@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.ui.cable import Cable
@@ -230,6 +231,8 @@ async def test_what_users_write_stays_text(open_page: OpenPage, finished_run: st
     assert await page.evaluate("window.hacked") is None
 
 
+# The cable's ends are cut under asyncio's writers, whose finalizer may complain of it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_stream_that_was_lost_goes_on_without_a_missed_change(
     open_page: OpenPage, cable: Cable, runs: Runs, gate: Path
 ) -> None:
