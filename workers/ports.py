@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+
+FIRST, LAST = 12_000, 32_000
+"""Below what Linux (32768) and macOS (49152) give to outgoing connections and to servers that ask for any port: those
+come and go between our look at a port and its server's start, Temporal's own inner services among them."""
+TRIES = 200
 
 
 def choose_ports(memory: Path, wanted: Mapping[str, int | None]) -> dict[str, int]:
@@ -29,11 +35,20 @@ def choose_ports(memory: Path, wanted: Mapping[str, int | None]) -> dict[str, in
     return chosen
 
 
+def free_port() -> int:
+    """Return a port that nobody has now, and nobody but another of these is likely to take."""
+    held: list[socket.socket] = []
+    try:
+        return _free_port(None, held)
+    finally:
+        for taken in held:
+            taken.close()
+
+
 def _free_port(preferred: object, held: list[socket.socket]) -> int:
-    """Return `preferred` if it can be bound, else a port the kernel picks; held open so that no two are alike."""
-    for port in (preferred, 0):
-        if not isinstance(port, int):
-            continue
+    """Return `preferred` if it can be bound, else one of `FIRST` to `LAST`; held open so that no two are alike."""
+    remembered = [preferred] if isinstance(preferred, int) and 0 < preferred <= 65535 else []
+    for port in (*remembered, *random.sample(range(FIRST, LAST + 1), TRIES)):
         candidate = socket.socket()
         # As servers do: a port whose last connections linger in TIME_WAIT is free.
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,5 +58,5 @@ def _free_port(preferred: object, held: list[socket.socket]) -> int:
             candidate.close()
             continue
         held.append(candidate)
-        return int(candidate.getsockname()[1])
+        return port
     raise OSError("no free port on 127.0.0.1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from store.database import Database
 from store.keys import create_key
 from store.objects import ObjectStore, open_object_store
 from store.settings import Settings
+from workers.ports import free_port
 from workers.temporal_server import server_command
 
 
@@ -46,12 +46,6 @@ class Api:
         answer = await self.http.get(path, **more)
         assert answer.status_code == 200, answer.text
         return answer.json()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings_in(folder: Path, temporal_port: int) -> Settings:

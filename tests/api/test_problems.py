@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from api import boundary
 from api.routes import vars as vars_routes
 from store.database import Database
-from tests.api.conftest import Api, free_port, running_api, settings_in
+from tests.api.conftest import Api, running_api, settings_in
+from workers.ports import free_port
 
 MALFORMED = {
     "empty": b"",

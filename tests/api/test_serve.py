@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.conftest import Api, free_port
+from tests.api.conftest import Api
+from workers.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from api.serve import serve; from store.settings import Settings; serve(Settings())"]

@@ -10,8 +10,9 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest, Remov
 from temporalio.client import Client
 
 from store.executions import task_timeout
-from tests.api.conftest import Api, connected, free_port, running_api, running_temporal, settings_in
+from tests.api.conftest import Api, connected, running_api, running_temporal, settings_in
 from tests.api.samples import deployed, fresh, plan
+from workers.ports import free_port
 from workflows.plan import MAX_PLAN_STEPS
 
 

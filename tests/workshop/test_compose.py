@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from workers.ports import free_port
 from workers.stack import Stack
 from workers.temporal_server import server_command
 
@@ -201,10 +201,7 @@ def test_a_worker_is_healthy_when_temporal_has_seen_it(stack: Stack, queue: str,
 
 
 def test_a_worker_without_temporal_is_not_healthy() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {**os.environ, "SEGUE_TEMPORAL_ADDRESS": address, "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "SEGUE_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}", "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, DEPLOY / "worker_ready.py", "cpu"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
