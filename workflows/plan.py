@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, cast
 
 PLAN_VERSION = 1
@@ -39,7 +39,9 @@ TriggerRule = Literal[
     "none_skipped",
     "always",
 ]
-Kind = Literal["shell", "python", "http", "noop"]
+Kind = Literal["shell", "python", "http", "noop", "workflow", "wait", "approve"]
+INTERPRETER_KINDS: frozenset[str] = frozenset({"workflow", "wait", "approve"})
+"""Kinds that no worker runs: the interpreter starts a child, sets a timer, or listens for a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,16 @@ class Map:
         limit: Items in flight at once; None leaves it to `max_parallel`.
         min_success: Items that must succeed for the step to succeed, as `{"count": n}` or `{"percent": p}`;
             None: all of them.
+        inner: A map inside this one: its `over` may speak of this map's variable, and an item is one of each. The
+            innermost map's items are what is run; `limit` and `min_success` are those of the outermost and count them
+            all. The output is a list of lists.
     """
 
     over: Any
     name: str = "item"
     limit: int | None = None
     min_success: dict[str, float] | None = None
+    inner: Map | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,12 @@ class Step:
         kind: The operator that runs it; also the Temporal activity type.
         action: The operator's own input; its strings may be templates (`${{ ... }}`), but for `script`.
             shell: `{"script": text}`; python: `{"callable": "module:function"}`;
-            http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`; noop: `{}`.
+            http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`; noop: `{}`;
+            workflow: `{"workflow": name, "version": number or None}`, its params are `inputs`;
+            wait: `{"for": seconds or template}`, `{"until": template of an RFC 3339 time}` or
+            `{"event": {"name": template, "if": canonical expression over `event` or None}}`;
+            approve: `{"by": [text], "quorum": n, "timeout": seconds or None, "on_timeout": "reject" | "approve" |
+            "fail", "form": {name: JSON Schema}}`.
         needs: Edges in plan order. A step that a template refers to is among them.
         trigger_rule: When the states of the needs let the step start.
         condition: Canonical text of `if`, or None.
@@ -130,6 +141,9 @@ class Step:
         output: Declared output: name to `{"schema": {...}}` (typed) or `{"value": template}` (computed on the
             worker from `response`). None: whatever the step gives.
         description: One line for people.
+        phase: `finally` steps start when every `main` step has ended, however the run ends, and are no leaves.
+        origin: Where a shared step came from: `{"uses": text, "file": path, "sha256": hex digits}`; None: it was
+            written in the definition itself.
     """
 
     id: str
@@ -146,6 +160,8 @@ class Step:
     timeout: Timeout = field(default_factory=Timeout)
     output: dict[str, dict[str, Any]] | None = None
     description: str = ""
+    phase: Literal["main", "finally"] = "main"
+    origin: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +171,9 @@ class Trigger:
     Attributes:
         kind: `schedule` or `event`.
         spec: schedule: `{"cron": text, "timezone": name, "overlap": "skip" | "allow" | "queue" | "cancel_oldest",
-            "catchup": seconds}`; event: `{"name": text}`.
+            "catchup": seconds}`, or with `"every": {"months": n}` or `{"seconds": n}` and `"start": RFC 3339 time or
+            date` in the place of `cron`; event: `{"name": text}`, and where given `"if"` (canonical expression over
+            `event`) and `"debounce"` (seconds of quiet after which the last event counts).
         params: Params of the run; for an event, templates over `event`.
     """
 
@@ -179,6 +197,23 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How many runs that share a key may be going on at once.
+
+    Attributes:
+        key: Template over `params`, `workflow`, `event` and `vars`; runs of one workflow whose keys are equal share
+            the limit.
+        limit: Runs at once, at least 1.
+        when_full: What a run does that finds no place: wait its turn, end at once as cancelled, or have the run that
+            has held a place for longest cancelled.
+    """
+
+    key: str
+    limit: int = 1
+    when_full: Literal["queue", "skip", "cancel_oldest"] = "queue"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A workflow, compiled.
 
@@ -189,6 +224,9 @@ class Plan:
         output: Template of the run's output, or None.
         max_parallel: Steps (and map items) in flight at once.
         timeout: Seconds that the whole run may take.
+        concurrency: The limit on runs at once, or None.
+        on_failure: What a failed step does to the rest: independent branches go on, are cancelled, or the failed step
+            waits for a person before anything follows from it.
         language: Version of the definition language (`segue: 1`), which fixes the meaning of expressions.
         version: Version of this format.
     """
@@ -205,6 +243,8 @@ class Plan:
     timeout: float = 604_800.0
     language: int = 1
     version: int = PLAN_VERSION
+    concurrency: Concurrency | None = None
+    on_failure: Literal["finish", "stop", "hold"] = "finish"
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as a JSON object; `from_json` is its inverse."""
@@ -212,8 +252,11 @@ class Plan:
 
     @property
     def content_hash(self) -> str:
-        """The sha256 of the canonical JSON, as `sha256:<64 hex digits>`."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+        """The sha256 of the canonical JSON, as `sha256:<64 hex digits>`.
+
+        A field with its default value has no part in it, so a field that is added later changes no hash.
+        """
+        text = json.dumps(_given(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
@@ -232,7 +275,23 @@ class Plan:
         code = document.get("code")
         if code is not None:
             values["code"] = Code(tuple(code["include"]), code["requirements"])
+        if values.get("concurrency") is not None:
+            values["concurrency"] = Concurrency(**values["concurrency"])
         return cls(**values)
+
+
+def _given(value: Any) -> Any:
+    """Return the dataclasses in a value as objects without the fields that have their default."""
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((each, getattr(value, each.name)) for each in fields(value))
+        return {each.name: _given(held) for each, held in pairs if held != _default(each)}
+    if isinstance(value, tuple | list):
+        return [_given(each) for each in value]
+    return value
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default_factory() if each.default_factory is not MISSING else each.default
 
 
 def _step(document: dict[str, Any]) -> Step:
@@ -242,5 +301,9 @@ def _step(document: dict[str, Any]) -> Step:
     retry["unless"] = tuple(retry["unless"])
     values["retry"] = Retry(**retry)
     values["timeout"] = Timeout(**document["timeout"])
-    values["map"] = Map(**document["map"]) if document["map"] is not None else None
+    values["map"] = _map(document["map"])
     return Step(**values)
+
+
+def _map(document: dict[str, Any] | None) -> Map | None:
+    return None if document is None else Map(**{**document, "inner": _map(document.get("inner"))})

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from workflows.plan import Code, Edge, Map, Plan, Retry, Step, Timeout, Trigger
+from workflows.plan import Code, Concurrency, Edge, Map, Plan, Retry, Step, Timeout, Trigger
 
 PLAN = Plan(
     workflow="train-digits",
@@ -16,7 +16,7 @@ PLAN = Plan(
             "python",
             {"callable": "m:f"},
             needs=(Edge("a", "output.ok"),),
-            map=Map([1, 2], "n", 3, {"percent": 80.0}),
+            map=Map([1, 2], "n", 3, {"percent": 80.0}, inner=Map("${{ n.parts }}", "part")),
             retry=Retry(3, unless=("ValueError",)),
             timeout=Timeout(run=5.0, total=9.0),
             output={"x": {"schema": {"type": "number"}}},
@@ -26,6 +26,8 @@ PLAN = Plan(
     triggers=(Trigger("event", {"name": "published"}, {"x": "${{ event.x }}"}),),
     code=Code(("pipeline/**",), "requirements.txt"),
     labels={"team": "vision"},
+    concurrency=Concurrency("train", 2, "skip"),
+    on_failure="stop",
 )
 
 
@@ -40,6 +42,12 @@ def test_the_content_hash_changes_with_any_part_of_the_plan() -> None:
     assert len(PLAN.content_hash) == 7 + 64
     assert replace(PLAN, timeout=1.0).content_hash != PLAN.content_hash
     assert replace(PLAN, steps=PLAN.steps[::-1]).content_hash != PLAN.content_hash
+
+
+def test_a_field_with_its_default_changes_no_hash_so_that_later_fields_do_not() -> None:
+    """A redeploy after an upgrade must find the version that is there."""
+    hello = Plan("hello", (Step("a", "shell", {"script": "echo hello"}),))
+    assert hello.content_hash == "sha256:6a63029816e4abf9ff6bd995af3338260f2e04adffe86423dc8f5cbdd339c673"
 
 
 def test_a_plan_of_a_newer_format_is_refused() -> None:
