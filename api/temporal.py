@@ -21,6 +21,7 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from api.problems import unavailable
 from workflows.messages import SEARCH_ATTRIBUTES
+from workflows.wire import CONVERTER
 
 RPC_TIMEOUT = timedelta(seconds=1.5)
 """Given to every call, so that a server that hangs is told from one that is slow to do many things."""
@@ -81,6 +82,7 @@ class Temporal:
                 namespace=self.namespace,
                 identity=f"segue-api@{socket.gethostname()}:{os.getpid()}",
                 runtime=self._runtime,
+                data_converter=CONVERTER,
                 connect_timeout=RPC_TIMEOUT,
                 retry_config=RetryConfig(initial_interval_millis=50, max_elapsed_time_millis=1_000, max_retries=3),
             )

@@ -11,6 +11,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import GrpcCompression, RPCError
 
 from store.settings import Settings
+from workflows.wire import CONVERTER
 
 logger = logging.getLogger("segue.workers")
 
@@ -36,6 +37,7 @@ async def connect(settings: Settings, identity: str) -> Client:
                 namespace=settings.temporal_namespace,
                 identity=identity,
                 runtime=runtime,
+                data_converter=CONVERTER,
                 # The server is near; compressing costs more than it saves (measured: part of 1.4 times the rate).
                 grpc_compression=GrpcCompression.NONE,
             )

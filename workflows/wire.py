@@ -1,0 +1,124 @@
+"""Our messages on Temporal's wire: the same JSON as its own converter reads, made and read faster and smaller.
+
+Temporal's converter asks for the type hints of every message it reads and copies every message it writes: a third of a
+busy worker's time. Here each type is looked at once. A field that has its default is not sent, since whoever reads it
+fills it in. What is no message of ours goes the usual way, and so does anything that is no object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from temporalio.converter import (
+    AdvancedJSONEncoder,
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+    JSONTypeConverter,
+)
+
+from workflows import messages
+
+Build = Callable[[Any], Any]
+
+MESSAGES = (
+    messages.Cause,
+    messages.RunRequest,
+    messages.StepTask,
+    messages.StepResult,
+    messages.StepError,
+    messages.Transition,
+    messages.RunRecords,
+    messages.Event,
+    messages.TriggerRequest,
+)
+
+
+class _Encoder(AdvancedJSONEncoder):
+    def default(self, o: Any) -> Any:
+        fields = _DEFAULTS.get(type(o))
+        if fields is None:
+            return super().default(o)
+        return {name: value for name, default in fields if (value := getattr(o, name)) != default}
+
+
+class _Reader(JSONTypeConverter):
+    def to_typed_value(self, hint: type, value: Any) -> Any:
+        build = _BUILDERS.get(hint) if isinstance(hint, type) else None
+        return JSONTypeConverter.Unhandled if build is None else build(value)
+
+
+class PayloadConverter(CompositePayloadConverter):
+    """Temporal's own converters, with ours in the place of the one for JSON."""
+
+    def __init__(self) -> None:
+        ours = JSONPlainPayloadConverter(encoder=_Encoder, custom_type_converters=[_Reader()])
+        usual = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(*(ours if isinstance(each, JSONPlainPayloadConverter) else each for each in usual))
+
+
+def _defaults(message: type) -> list[tuple[str, Any]]:
+    return [(field.name, _default(field)) for field in dataclasses.fields(message)]
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _builder(message: type) -> Build:
+    """Return the function that makes a message from its JSON object; it raises `TypeError` as Temporal's own would."""
+    hints = typing.get_type_hints(message)
+    checks = {field.name: _check(hints[field.name]) for field in dataclasses.fields(message)}
+
+    def build(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise TypeError(f"{message.__name__} must be an object, but is {type(value).__name__}")
+        return message(**{name: checks[name](item) for name, item in value.items() if name in checks})
+
+    return build
+
+
+def _check(hint: Any) -> Build:
+    """Return the function that passes on a value of this type, and refuses others."""
+    if hint is Any:
+        return _same
+    if hint in MESSAGES:
+        return lambda value: _BUILDERS[hint](value)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType or origin is typing.Union:
+        return _optional(_check(next(each for each in inner if each is not type(None))))
+    if origin is list and inner[0] in MESSAGES:
+        return lambda value: [_BUILDERS[inner[0]](each) for each in _of(list, value)]
+    if origin is typing.Literal:
+        return lambda value: _of(str, value)
+    kinds = (int, float) if hint is float else origin or hint
+    return lambda value: _of(kinds, value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _optional(check: Build) -> Build:
+    return lambda value: None if value is None else check(value)
+
+
+def _of(kinds: Any, value: Any) -> Any:
+    if not isinstance(value, kinds):
+        raise TypeError(f"expected {kinds}, but got {type(value).__name__}")
+    return value
+
+
+_DEFAULTS = {message: _defaults(message) for message in MESSAGES}
+_BUILDERS: dict[type, Build] = {}
+_BUILDERS.update((message, _builder(message)) for message in MESSAGES)
+
+CONVERTER = DataConverter(payload_converter_class=PayloadConverter)
+"""For `Client.connect(data_converter=...)`; sides with and without it understand each other."""
