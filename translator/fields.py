@@ -13,11 +13,9 @@ from typing import TypeVar
 from translator.diagnostics import Code, did_you_mean, nearest, one_of, shown
 from translator.keys import OTHER_NAMES, Keys
 from translator.located import Node, Report
+from workflows.durations import parse_duration
 
 _Choice = TypeVar("_Choice", bound=str)
-_DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d|w))+")
-_DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h|d|w)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 MAX_DURATION = 10 * 365 * 86_400.0
 
 
@@ -192,15 +190,6 @@ class Fields:
         if not isinstance(node.value, dict):
             self.wrong(key, node, f"a mapping of {wanted}", hint)
         return {name: entry.value for name, entry in node.mapping.items()}
-
-
-def parse_duration(text: str) -> float | None:
-    """Return the seconds of `10s`, `5m`, `1h30m`, `1.5d`, or None when the text is no duration."""
-    if len(text) > 100 or _DURATION.fullmatch(text) is None:
-        return None
-    # In whole milliseconds as far as they go, so that 0.1s + 0.2s and 300ms are the same.
-    parts = (float(amount) * _SECONDS[unit] for amount, unit in _DURATION_PART.findall(text))
-    return round(sum(parts), 6)
 
 
 def check_name(node: Node, name: str, pattern: re.Pattern[str], what: str, rule: str, report: Report) -> bool:

@@ -1,9 +1,9 @@
 """The scheduling core: what runs next, and why.
 
 `advance(state, event)` holds the language's whole meaning: needs, edge conditions, trigger rules, `if`, maps, the
-window of `max_parallel`, lost workers, cancel and the run's deadline. It is deterministic and total: the same events
-give the same commands, and what users wrote wrongly becomes the failure of a step. It never reads a clock (events bring
-the time) and knows no Temporal.
+window of `max_parallel`, lost workers, waits, approvals, children, `finally`, `on_failure`, cancel and the run's
+deadline. It is deterministic and total: the same events give the same commands, and what users wrote wrongly becomes
+the failure of a step. It never reads a clock (events bring the time) and knows no Temporal.
 
 Cost: O(steps + edges) for a whole run. State is kept in lists by step number. Order is plan order; where several steps
 become ready at once they start in it.
@@ -16,13 +16,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from workflows.conditions import look
-from workflows.endings import outcome
+from workflows.decisions import decision, one_need_is_enough
+from workflows.endings import Outcome, outcome
 from workflows.exchange import (
+    AnswerGiven,
     CancelStep,
     Command,
     EndRun,
     Event,
+    EventArrived,
+    HoldReleased,
+    LimitFinally,
     Place,
     Record,
     RunStarted,
@@ -31,24 +35,29 @@ from workflows.exchange import (
     StepFailed,
     StepSucceeded,
     StopRequested,
+    TimerFired,
 )
-from workflows.inputs import InputError, build_task, map_items
-from workflows.maps import MapRun
+from workflows.inputs import InputError, Scope, build_task, item_scope
+from workflows.map_turn import MapTurn
 from workflows.messages import (
     JSON,
-    TERMINAL_STEP_STATES,
+    Release,
     StepError,
     StepResult,
     StepState,
     Transition,
 )
-from workflows.reasons import EdgeView, Why, failed, on_needs, with_condition
-from workflows.rules import EdgeState, decide, is_eager, starts_at_once
-from workflows.state import State
+from workflows.own_steps import Calling
+from workflows.own_turn import OwnTurn
+from workflows.plan import INTERPRETER_KINDS
+from workflows.reasons import Why, failed
+from workflows.state import Held, State
 from workflows.values import brief, inline_problem, wrap
 
 MAX_GENERATIONS = 5
 """How often a step is scheduled again after its worker was lost."""
+FINALLY_SECONDS = 3_600.0
+"""How long `finally` steps may take once the run was stopped: its own timeout may have passed."""
 
 
 def advance(state: State, event: Event) -> tuple[State, list[Command]]:
@@ -74,6 +83,8 @@ class _Turn:
         self.at = at
         self.commands: list[Command] = []
         self.ended: deque[int] = deque()
+        self.own = OwnTurn(self)
+        self.maps = MapTurn(self)
 
     def take(self, event: Event) -> None:
         match event:
@@ -84,12 +95,24 @@ class _Turn:
             case StepSucceeded() | StepFailed() | StepCancelled():
                 if self._awaited(event.place):
                     self._land(event)
+            case TimerFired(place=place):
+                self.own.timer_fired(place)
+            case EventArrived(message=message):
+                self.own.event_arrived(message)
+            case AnswerGiven(answer=answer):
+                self.own.answered(answer)
+            case HoldReleased(release=release):
+                self._release(release)
 
     def settle(self) -> None:
         """Propagate ends and start what may start until nothing changes, then end the run if all have ended."""
         while True:
             while self.ended:
                 self._tell_dependents(self.ended.popleft())
+            if self.state.stop_next is not None and self.state.stop is None:
+                self._stop(self.state.stop_next)
+            if self.state.open_main == 0 and not self.state.finals and self.state.seq > 0:
+                self._begin_finals()
             self._dispatch()
             if not self.ended:
                 break
@@ -103,24 +126,43 @@ class _Turn:
             return
         self.state.scope["run"]["started_at"] = datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         cause = self.state.request.cause
-        self._record("", "running", f"started ({cause.kind})", {"cause": {"kind": cause.kind, "id": cause.id}})
-        for number, step in enumerate(self.graph.steps):
-            if not self.graph.needs[number] or step.trigger_rule == "always":
-                self._consider(number, [])
+        self.record("", "running", f"started ({cause.kind})", {"cause": {"kind": cause.kind, "id": cause.id}})
+        self._consider_first(range(self.graph.main))
+
+    def _begin_finals(self) -> None:
+        """Start the `finally` steps: the main part is over, however it ended."""
+        self.state.finals = True
+        numbers = range(self.graph.main, len(self.graph.steps))
+        if not numbers:
+            return
+        self.state.scope["run"]["state"] = self._outcome().state
+        if self.state.stop is not None:
+            self.commands.append(LimitFinally(FINALLY_SECONDS))
+        self._consider_first(numbers)
+
+    def _consider_first(self, numbers: range) -> None:
+        for number in numbers:
+            if not self.graph.needs[number] or self.graph.steps[number].trigger_rule == "always":
+                self._consider(number)
 
     def _awaited(self, place: Place) -> bool:
         number, item = place.number, place.item
         if item is None:
-            return self.state.steps[number] == "queued" and self.state.generations[number] == place.generation
+            flying = self.state.steps[number] == "queued" or place in self.state.own
+            return flying and self.state.generations[number] == place.generation
         run = self.state.maps.get(number)
         return run is not None and run.states[item] == "queued" and run.generations[item] == place.generation
 
     def _land(self, event: StepSucceeded | StepFailed | StepCancelled) -> None:
         """Take in the end of something that was in flight."""
         place = event.place
+        own = self.state.own.get(place)
+        if isinstance(own, Calling):
+            self.own.child_ended(place, own, event)
+            return
         if isinstance(event, StepFailed) and event.lost and self._again(place, event.error):
             return
-        self.state.flying -= 1
+        stopped = self.state.stops(place.number)
         match event:
             case StepSucceeded(result=result):
                 error = inline_problem(result.value)
@@ -128,57 +170,114 @@ class _Turn:
                 if error is not None:
                     state, result = "failed", replace(result, value=None)
             case StepFailed(error=error, result=result):
-                state = "cancelled" if event.lost and self.state.stop is not None else "failed"
+                state = "cancelled" if event.lost and stopped else "failed"
             case StepCancelled(result=result):
                 state, error = "cancelled", None
-        reason = self._landed_reason(state, error, result)
-        if place.item is None:
-            self._end(place.number, state, reason, result=result, error=error)
-        else:
-            self._end_item(place.number, place.item, state, reason, result, error)
+        reason = self._landed_reason(place.number, state, error, result)
+        self.finish(place, state, reason, result=result, error=error)
 
-    def _landed_reason(self, state: StepState, error: StepError | None, result: StepResult | None) -> str:
+    def finish(
+        self,
+        place: Place,
+        state: StepState,
+        reason: str,
+        *,
+        result: StepResult | None = None,
+        error: StepError | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """End what was in flight, a step or an item of its map."""
+        if self._counts(place.number):
+            self.state.flying -= 1
+        if place.item is None:
+            self.end(place.number, state, reason, result=result, error=error, detail=detail)
+        else:
+            self.maps.end_item(place, state, reason, result, error, detail)
+
+    def _counts(self, number: int) -> bool:
+        """Say whether a step takes a place in the window: one that only waits does not."""
+        return self.graph.steps[number].kind not in ("wait", "approve")
+
+    def _landed_reason(self, number: int, state: StepState, error: StepError | None, result: StepResult | None) -> str:
         if state == "cancelled":
-            return self.state.stop.reason if self.state.stop is not None else "cancelled in Temporal"
+            stop = self.state.stop if self.state.stops(number) else None
+            return stop.reason if stop is not None else "cancelled in Temporal"
         if error is not None:
             return failed(error)
         return "succeeded" if result is None or result.attempt <= 1 else f"succeeded on attempt {result.attempt}"
 
     def _again(self, place: Place, error: StepError) -> bool:
         """Schedule again what lost its worker; say False when that was done often enough or the run stops."""
-        generation = place.generation + 1
-        if self.state.stop is not None or generation > MAX_GENERATIONS:
+        where = (place.number, place.item)
+        losses = self.state.losses.get(where, 0) + 1
+        if self.state.stops(place.number) or losses > MAX_GENERATIONS:
             return False
-        if place.item is None:
-            self.state.generations[place.number] = generation
-        else:
-            self.state.maps[place.number].generations[place.item] = generation
-        sentence = f"{failed(error)}; scheduled again ({generation} of {MAX_GENERATIONS})"
+        self.state.losses[where] = losses
+        generation = self.next_generation(place.number, place.item)
+        sentence = f"{failed(error)}; scheduled again ({losses} of {MAX_GENERATIONS})"
         detail = {"generation": generation, "error": {"type": error.type, "message": error.message}}
-        self._send(place.number, place.item, generation, Why(sentence, detail))
+        self._send(place.number, place.item, Why(sentence, detail))
         return True
 
+    def next_generation(self, number: int, item: int | None) -> int:
+        """Count that a step or item is scheduled once more; return its generation."""
+        generations = self.state.generations if item is None else self.state.maps[number].generations
+        generations[number if item is None else item] += 1
+        return generations[number if item is None else item]
+
     def _stop(self, request: StopRequested) -> None:
-        """Cancel everything: what waits at once, what is in flight when its worker says so."""
-        if self.state.stop is not None:
+        """Cancel the main part, the second time the rest: what waits at once, what is in flight when it says so."""
+        if self.state.stop is None:
+            self.state.stop = request
+        elif self.state.finals:
+            self.state.finals_stopped = True
+        else:
             return
-        self.state.stop = request
+        if self.state.finals and not self.state.finals_stopped:
+            self.commands.append(LimitFinally(FINALLY_SECONDS))
+            return
         self.state.ready.clear()
         self.state.reasons.clear()
+        for place in list(self.state.own):
+            self.own.stop(place, f"{request.reason}; {self.graph.steps[place.number].id} had not ended")
         for number, step in enumerate(self.graph.steps):
-            if number in self.state.maps and self.state.steps[number] == "running":
-                self._stop_map(number)
+            if not self.state.stops(number):
+                continue
+            if number in self.state.held:
+                self._let_fail(number, f"; {request.reason}")
+            elif number in self.state.maps and self.state.steps[number] == "running":
+                self.maps.stop(number)
             elif self.state.steps[number] == "queued":
                 self.commands.append(CancelStep(Place(number, None, self.state.generations[number])))
             elif self.state.steps[number] == "waiting":
-                self._end(number, "cancelled", f"{request.reason}; {step.id} had not started")
+                self.end(number, "cancelled", f"{request.reason}; {step.id} had not started")
 
-    def _stop_map(self, number: int) -> None:
-        run = self.state.maps[number]
-        for item in range(run.following):
-            if run.states[item] == "queued":
-                self.commands.append(CancelStep(Place(number, item, run.generations[item])))
-        self._end_map_if_done(number)
+    # Steps that are held.
+
+    def _release(self, release: Release) -> None:
+        """Do with a held step what a person said; anything else is passed over."""
+        number = self.graph.numbers.get(release.step, -1)
+        if number not in self.state.held or self.state.stops(number):
+            return
+        if release.action == "fail":
+            self._let_fail(number, f"; {release.by or 'somebody'} let it fail")
+            return
+        del self.state.held[number]
+        self.state.errors.pop(number, None)
+        again = {"again": {"by": release.by}}
+        sentence = f"{release.by or 'somebody'} had it tried again"
+        if number in self.state.maps:
+            self.maps.try_again(number, sentence, again)
+            return
+        self.next_generation(number, None)
+        self.state.steps[number] = "waiting"
+        self.record(release.step, "waiting", sentence, again)
+        self._consider(number)
+
+    def _let_fail(self, number: int, why: str) -> None:
+        held = self.state.held.pop(number)
+        reason = held.reason + why
+        self.end(number, "failed", reason, result=held.result, error=held.error, detail=held.detail, released=True)
 
     # From the end of a step to those that need it.
 
@@ -187,159 +286,76 @@ class _Turn:
             self.state.pending[dependent] -= 1
             if self.state.steps[dependent] != "waiting" or dependent in self.state.reasons:
                 continue
-            if self.state.pending[dependent] == 0 or self._starts_at_once(dependent, place):
-                self._consider(dependent, self._edges(dependent))
+            if self.state.pending[dependent] == 0 or one_need_is_enough(self.state, dependent, place):
+                self._consider(dependent)
 
-    def _starts_at_once(self, number: int, place: int) -> bool:
-        rule = self.graph.steps[number].trigger_rule
-        if not is_eager(rule):
-            return False
-        state = self._edge(number, place).state
-        return state is not None and starts_at_once(rule, state)
-
-    def _edges(self, number: int) -> list[EdgeView]:
-        return [self._edge(number, place) for place in range(len(self.graph.needs[number]))]
-
-    def _edge(self, number: int, place: int) -> EdgeView:
-        need = self.graph.needs[number][place]
-        name = self.graph.steps[need.number].id
-        state = self.state.steps[need.number]
-        if state not in TERMINAL_STEP_STATES:
-            return EdgeView(name, None)
-        if state != "succeeded" or need.when is None:
-            return EdgeView(name, _edge_state(state))
-        seen = look(need.when, {**self.state.scope, "output": self._output(need.number)}, f"needs.{name}")
-        return EdgeView(name, "succeeded" if seen.result else "skipped", seen)
-
-    def _output(self, number: int) -> JSON:
-        return self.state.scope["steps"][self.graph.steps[number].id]["output"]
-
-    def _consider(self, number: int, edges: list[EdgeView]) -> None:
+    def _consider(self, number: int) -> None:
         """Decide a step: its rule allows a decision now."""
-        step = self.graph.steps[number]
-        why = on_needs(step, edges)
-        states = [edge.state for edge in edges if edge.state is not None]
-        if len(states) == len(edges) and step.trigger_rule != "always":
-            verdict = decide(step.trigger_rule, states)
-            broken = next((edge.look.error for edge in edges if edge.look is not None and edge.look.error), None)
-            if broken is not None and not (verdict == "start" and is_eager(step.trigger_rule)):
-                self._end(number, "failed", failed(broken), error=broken, detail=why.detail)
-                return
-            if verdict != "start":
-                self._end(number, verdict, why.sentence, detail=why.detail)
-                return
-        self._apply_condition(number, why)
-
-    def _apply_condition(self, number: int, why: Why) -> None:
-        step = self.graph.steps[number]
-        if step.condition is not None:
-            seen = look(step.condition, self.state.scope, "if")
-            if seen.error is not None:
-                self._end(number, "failed", failed(seen.error), error=seen.error, detail=why.detail)
-                return
-            why = with_condition(why, seen)
-            if not seen.result:
-                self._end(number, "skipped", why.sentence, detail=why.detail)
-                return
-        if step.map is not None:
-            self._begin_map(number, why)
+        made = decision(self.state, number)
+        if made.error is not None:
+            self.end(number, "failed", failed(made.error), error=made.error, detail=made.why.detail)
+        elif made.verdict != "start":
+            self.end(number, made.verdict, made.why.sentence, detail=made.why.detail)
+        elif self.graph.steps[number].map is not None:
+            self.maps.begin(number, made.why)
         else:
-            self.state.reasons[number] = why
+            self.state.reasons[number] = made.why
             self.state.ready.append(number)
-
-    # Maps.
-
-    def _begin_map(self, number: int, why: Why) -> None:
-        step = self.graph.steps[number]
-        assert step.map is not None
-        try:
-            items = map_items(step.map, self.state.scope)
-        except InputError as problem:
-            self._end(number, "failed", failed(problem.error), error=problem.error, detail=why.detail)
-            return
-        run = self.state.maps[number] = MapRun.over(items, step.map)
-        self.state.steps[number] = "running"
-        detail = {**why.detail, "items": len(items), "limit": run.limit}
-        self._record(step.id, "running", f"{why.sentence}; {len(items)} items, {run.limit} at once", detail)
-        self._list_map(number)
-        self._end_map_if_done(number)
-
-    def _list_map(self, number: int) -> None:
-        run = self.state.maps[number]
-        if run.may_start and not run.listed and self.state.stop is None:
-            run.listed = True
-            self.state.ready.append(number)
-
-    def _end_item(
-        self,
-        number: int,
-        item: int,
-        state: StepState,
-        reason: str,
-        result: StepResult | None,
-        error: StepError | None,
-    ) -> None:
-        run = self.state.maps[number]
-        run.end(item, state, result if error is None else None, error)
-        self._record(self._key(number, item), state, reason, result=result, error=error)
-        self._list_map(number)
-        self._end_map_if_done(number)
-
-    def _end_map_if_done(self, number: int) -> None:
-        run, step = self.state.maps[number], self.graph.steps[number]
-        assert step.map is not None
-        if not run.ended and not (self.state.stop is not None and run.flying == 0):
-            return
-        count, needed = len(run.items), run.needed(step.map)
-        detail: dict[str, Any] = {"items": count, "succeeded": run.succeeded, "needed": needed}
-        sentence = f"{run.succeeded} of {count} items succeeded"
-        if self.state.stop is not None and (run.following < count or "cancelled" in run.states):
-            self._end(number, "cancelled", f"{self.state.stop.reason}; {sentence}", detail=detail)
-        elif run.succeeded >= needed:
-            self._end(number, "succeeded", sentence, result=run.result(), detail=detail)
-        else:
-            self._end(number, "failed", f"{sentence}; {needed} needed", error=run.error(needed), detail=detail)
 
     # Starting.
 
     def _dispatch(self) -> None:
         """Fill the window from the ready queue."""
         ready = self.state.ready
-        while ready and self.state.flying < self.graph.window:
+        while ready and (self.state.flying < self.graph.window or not self._counts(ready[0])):
             number = ready[0]
             run = self.state.maps.get(number)
             if run is None:
                 ready.popleft()
-                self.state.flying += 1
-                self._send(number, None, 0, self.state.reasons.pop(number))
+                self._count(number)
+                self._send(number, None, self.state.reasons.pop(number))
             elif run.may_start:
                 item = run.take()
-                self.state.flying += 1
-                self._send(number, item, 0, Why(f"item {item}", {"item": brief(run.items[item])}))
+                self._count(number)
+                self._send(number, item, Why(f"item {item}", {"item": brief(run.items[item])}))
             else:
                 run.listed = False
                 ready.popleft()
 
-    def _send(self, number: int, item: int | None, generation: int, why: Why) -> None:
-        """Hand to a worker what is counted as in flight already."""
-        step, scope, value = self.graph.steps[number], self.state.scope, None
-        if item is not None and step.map is not None:
-            value = self.state.maps[number].items[item]
-            scope = {**scope, step.map.name: wrap(value)}
-        else:
-            self.state.steps[number] = "queued"
-        key = self._key(number, item)
+    def _count(self, number: int) -> None:
+        if self._counts(number):
+            self.state.flying += 1
+
+    def scope_of(self, number: int, item: int | None) -> Scope:
+        """Return what the templates of a step, or of an item of its map, see."""
+        step_map = self.graph.steps[number].map
+        if item is None or step_map is None:
+            return self.state.scope
+        return {**self.state.scope, **item_scope(step_map, self.state.maps[number].items[item])}
+
+    def _send(self, number: int, item: int | None, why: Why) -> None:
+        """Hand over what is counted as in flight already: to a worker, or to the interpreter itself."""
+        step, run = self.graph.steps[number], self.state.maps.get(number)
+        generation = self.state.generations[number] if item is None or run is None else run.generations[item]
+        own = step.kind in INTERPRETER_KINDS
+        if item is None:
+            self.state.steps[number] = "running" if own else "queued"
+        place, key = Place(number, item, generation), self.key(number, item)
+        value = None if item is None or run is None else run.items[item]
         try:
-            task = build_task(self.state.identity, step, key, generation, scope, value)
+            task = build_task(self.state.identity, step, key, generation, self.scope_of(number, item), value)
+            if own:
+                self.own.begin(place, task, why)
+                return
         except InputError as problem:
-            self._land(StepFailed(self.at, Place(number, item, generation), problem.error))
+            self.finish(place, "failed", failed(problem.error), error=problem.error)
             return
-        self._record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", why.detail, queue=step.queue)
-        self.commands.append(StartStep(Place(number, item, generation), task))
+        self.record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", why.detail, queue=step.queue)
+        self.commands.append(StartStep(place, task))
 
     # Ends and records.
 
-    def _end(
+    def end(
         self,
         number: int,
         state: StepState,
@@ -348,10 +364,18 @@ class _Turn:
         result: StepResult | None = None,
         error: StepError | None = None,
         detail: dict[str, Any] | None = None,
+        released: bool = False,
     ) -> None:
+        """End a step, or hold it when it failed and somebody is to say what then."""
         step = self.graph.steps[number]
+        if state == "failed" and self._holds(number) and not released:
+            self.state.steps[number] = "held"
+            self.state.held[number] = Held(reason, error, result, detail or {})
+            self.record(step.id, "held", f"{reason}; it waits for somebody to say what now", detail, error=error)
+            return
         self.state.steps[number] = state
         self.state.open -= 1
+        self.state.open_main -= number < self.graph.main
         seen = self.state.scope["steps"][step.id]
         seen["status"] = state
         if state == "succeeded":
@@ -359,20 +383,30 @@ class _Turn:
             seen["output"] = run.output() if run is not None else wrap(result.value if result is not None else None)
         if error is not None:
             self.state.errors[number] = error
-        self._record(step.id, state, reason, detail, result=result, error=error)
+        self.record(step.id, state, reason, detail, result=result, error=error)
         self.ended.append(number)
+        if state == "failed" and self.graph.plan.on_failure == "stop" and number < self.graph.main:
+            self.state.stop_next = StopRequested(self.at, "failure", f"step {step.id} failed, which stops the run")
+
+    def _holds(self, number: int) -> bool:
+        on_failure, stopped = self.graph.plan.on_failure, self.state.stop is not None
+        return on_failure == "hold" and number < self.graph.main and not stopped
+
+    def _outcome(self) -> Outcome:
+        return outcome(self.state.graph, self.state.steps, self.state.errors, self.state.scope, self.state.stop)
 
     def _end_run(self) -> None:
-        end = outcome(self.state.graph, self.state.steps, self.state.errors, self.state.scope, self.state.stop)
+        end = self._outcome()
         self.state.ended = True
-        self._record("", end.state, end.reason, end.detail, error=end.error, value=end.value)
+        self.record("", end.state, end.reason, end.detail, error=end.error, value=end.value)
         self.commands.append(EndRun(end.state, end.reason, end.value, end.error))
 
-    def _key(self, number: int, item: int | None) -> str:
+    def key(self, number: int, item: int | None) -> str:
+        """Return a step's id, or `train[3]` for an item of its map."""
         step = self.graph.steps[number]
-        return step.id if item is None else f"{step.id}[{item}]"
+        return step.id if item is None else step.id + self.state.maps[number].path(item)
 
-    def _record(
+    def record(
         self,
         key: str,
         state: str,
@@ -384,11 +418,7 @@ class _Turn:
         error: StepError | None = None,
         value: JSON = None,
     ) -> None:
+        """Record a transition; the run's own has an empty key."""
         self.state.seq += 1
         change = Transition(self.state.seq, self.at, key, state, reason, detail or {}, queue, result, error, value)
         self.commands.append(Record(change))
-
-
-def _edge_state(state: StepState) -> EdgeState:
-    assert state in TERMINAL_STEP_STATES
-    return state  # type: ignore[return-value]  # the terminal states are the edge states

@@ -35,7 +35,7 @@ def outcome(
     scope: Mapping[str, JSON],
     stop: StopRequested | None,
 ) -> Outcome:
-    """Let the leaves decide, unless the run was stopped.
+    """Let the leaves and the `finally` steps decide, unless the run was stopped.
 
     Args:
         graph: The plan.
@@ -46,9 +46,9 @@ def outcome(
     """
     if stop is not None and stop.why == "cancel":
         return Outcome("cancelled", stop.reason)
-    if stop is not None:
+    if stop is not None and stop.why == "timeout":
         return Outcome("failed", stop.reason, error=StepError("Timeout", stop.reason))
-    broken = [leaf for leaf in graph.leaves() if steps[leaf] in _BROKEN]
+    broken = [number for number in graph.deciding() if steps[number] in _BROKEN]
     if broken:
         return _failure(graph, steps, errors, broken)
     return _success(graph, steps, scope)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from workflows.messages import JSON, RunState, StepError, StepResult, StepTask, Transition
+from workflows.messages import JSON, Answer, Release, RunState, StepError, StepResult, StepTask, Transition
+from workflows.messages import Event as Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,61 @@ class StepCancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class StopRequested:
-    """The run is to end: somebody cancels it, or its time is up."""
+class TimerFired:
+    """The timer that was set for a step has run down."""
 
     at: float
-    why: Literal["cancel", "timeout"]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrived:
+    """Somebody sent the run an event; every `wait` step looks at it."""
+
+    at: float
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGiven:
+    """Somebody answered an `approve` step."""
+
+    at: float
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased:
+    """Somebody decided about a held step."""
+
+    at: float
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The run is to end: somebody cancels it, its time is up, or a step failed where that stops the rest.
+
+    The first one cancels what is in the main part of the plan; `finally` steps run on. Another one, once they run,
+    cancels them too.
+    """
+
+    at: float
+    why: Literal["cancel", "timeout", "failure"]
     reason: str
 
 
-Event: TypeAlias = RunStarted | StepSucceeded | StepFailed | StepCancelled | StopRequested
+Event: TypeAlias = (
+    RunStarted
+    | StepSucceeded
+    | StepFailed
+    | StepCancelled
+    | TimerFired
+    | EventArrived
+    | AnswerGiven
+    | HoldReleased
+    | StopRequested
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +135,48 @@ class StartStep:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelStep:
-    """Ask the worker to stop; the core still waits for the step's end."""
+class StartChild:
+    """Start a run of another workflow; its end comes as that of a step.
+
+    Attributes:
+        run: The child's run id.
+        version: None: the newest.
+    """
 
     place: Place
+    run: str
+    workflow: str
+    version: int | None
+    params: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelStep:
+    """Ask the worker, or the child, to stop; the core still waits for the step's end."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Give `TimerFired` for this place after so many seconds; a place has one timer at a time."""
+
+    place: Place
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """Forget the place's timer."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LimitFinally:
+    """Give another `StopRequested` after so many seconds: `finally` steps of a stopped run have no other limit."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +194,4 @@ class EndRun:
     error: StepError | None = None
 
 
-Command: TypeAlias = Record | StartStep | CancelStep | EndRun
+Command: TypeAlias = Record | StartStep | StartChild | CancelStep | SetTimer | CancelTimer | LimitFinally | EndRun

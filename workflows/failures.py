@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError, TimeoutType
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TerminatedError,
+    TimeoutError,
+    TimeoutType,
+    WorkflowAlreadyStartedError,
+)
 
 from workflows.exchange import Place, StepCancelled, StepFailed
 from workflows.messages import StepError, StepResult
@@ -37,7 +46,9 @@ class RunFailed(ApplicationError):
 
 
 def step_ended(error: BaseException, step: Step, place: Place, at: float) -> StepFailed | StepCancelled:
-    """Turn the exception of an activity into the core's event."""
+    """Turn the exception of an activity, or of a child's run, into the core's event."""
+    if isinstance(error, ChildWorkflowError | WorkflowAlreadyStartedError):
+        return _child_ended(error, place, at)
     cause = error.cause if isinstance(error, ActivityError) and error.cause is not None else error
     if isinstance(cause, CancelledError):
         return StepCancelled(at, place, _result(cause.details))
@@ -47,6 +58,24 @@ def step_ended(error: BaseException, step: Step, place: Place, at: float) -> Ste
         failure = StepError(cause.type or "Error", _bounded(cause.message), _detail(cause.details))
         return StepFailed(at, place, failure, _result(cause.details[1:]), lost=cause.type == WORKER_LOST)
     return StepFailed(at, place, StepError(type(cause).__name__, _bounded(str(cause))))
+
+
+def _child_ended(
+    error: ChildWorkflowError | WorkflowAlreadyStartedError, place: Place, at: float
+) -> StepFailed | StepCancelled:
+    if isinstance(error, WorkflowAlreadyStartedError):
+        message = f"a run with the id {error.workflow_id} is there already"
+        return StepFailed(at, place, StepError("ChildExists", message))
+    match error.cause:
+        case CancelledError():
+            return StepCancelled(at, place)
+        case ApplicationError() as cause:
+            failure = StepError(cause.type or "Error", _bounded(cause.message), _detail(cause.details))
+        case TerminatedError():
+            failure = StepError("Terminated", "its execution was terminated in Temporal")
+        case cause:
+            failure = StepError(type(cause).__name__, _bounded(str(cause)))
+    return StepFailed(at, place, failure)
 
 
 def _timed_out(cause: TimeoutError, step: Step, place: Place, at: float) -> StepFailed:

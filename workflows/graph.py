@@ -31,6 +31,8 @@ class Graph:
         needs: The edges into each step.
         dependents: The edges out of each step: the number of the step that needs it, and the edge's place there.
         window: Steps and items in flight at once.
+        numbers: Id to number.
+        main: How many steps are of the main part; those after them are `finally` steps.
     """
 
     plan: Plan
@@ -38,6 +40,8 @@ class Graph:
     needs: tuple[tuple[Need, ...], ...]
     dependents: tuple[tuple[tuple[int, int], ...], ...]
     window: int
+    numbers: dict[str, int]
+    main: int
 
     @classmethod
     def of(cls, plan: Plan) -> Graph:
@@ -49,20 +53,27 @@ class Graph:
         if len(plan.steps) > MAX_PLAN_STEPS:
             raise PlanInvalid(f"the plan has {len(plan.steps):,} steps; at most {MAX_PLAN_STEPS:,} can run")
         numbers: dict[str, int] = {}
+        main = sum(step.phase == "main" for step in plan.steps)
         needs: list[tuple[Need, ...]] = []
         dependents: list[list[tuple[int, int]]] = [[] for _ in plan.steps]
         for number, step in enumerate(plan.steps):
             if step.id in numbers:
                 raise PlanInvalid(f"two steps are called {step.id!r}")
+            if (step.phase == "main") != (number < main):
+                raise PlanInvalid(f"step {step.id!r} of the main part stands behind a finally step")
             for place, edge in enumerate(step.needs):
                 if edge.step not in numbers:
                     raise PlanInvalid(f"step {step.id!r} needs {edge.step!r}, which is no earlier step of the plan")
+                if (numbers[edge.step] < main) != (number < main):
+                    raise PlanInvalid(f"finally step {step.id!r} needs {edge.step!r}, which is none")
                 dependents[numbers[edge.step]].append((number, place))
             needs.append(tuple(Need(numbers[edge.step], edge.when) for edge in step.needs))
             numbers[step.id] = number
         window = max(1, min(plan.max_parallel, MAX_PARALLEL_LIMIT))
-        return cls(plan, plan.steps, tuple(needs), tuple(tuple(d) for d in dependents), window)
+        turned = tuple(tuple(each) for each in dependents)
+        return cls(plan, plan.steps, tuple(needs), turned, window, numbers, main)
 
-    def leaves(self) -> list[int]:
-        """Return the numbers of the steps that nothing needs."""
-        return [number for number, dependents in enumerate(self.dependents) if not dependents]
+    def deciding(self) -> list[int]:
+        """Return the numbers of the steps that decide what the run comes to: the leaves, and every `finally` step."""
+        leaves = [number for number in range(self.main) if not self.dependents[number]]
+        return [*leaves, *range(self.main, len(self.steps))]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from workflows.conditions import expression_error
 from workflows.expressions import ExpressionError
 from workflows.messages import JSON, MAX_TASK_BYTES, RunRequest, StepError, StepTask
 from workflows.plan import MAX_MAP_ITEMS, Map, Plan, Step
 from workflows.templates import references, render
-from workflows.values import brief, json_size, unwrap
+from workflows.values import brief, json_size, unwrap, wrap
 
 Scope = Mapping[str, JSON]
 
@@ -47,7 +47,7 @@ def run_scope(identity: RunIdentity, request: RunRequest, plan: Plan, started_at
     return {
         "params": request.params,
         "steps": {step.id: {"output": None, "status": "waiting"} for step in plan.steps},
-        "run": {"id": identity.run, "started_at": started_at},
+        "run": {"id": identity.run, "started_at": started_at, "state": "running"},
         "workflow": {"name": identity.workflow, "version": identity.version},
         "event": request.event,
         "vars": request.vars,
@@ -79,8 +79,8 @@ def build_task(
         generation=generation,
         kind=step.kind,
         action=step.action,
-        inputs={name: _rendered(value, scope, f"with.{name}") for name, value in step.inputs.items()},
-        env={name: _rendered(value, scope, f"env.{name}") for name, value in step.env.items()},
+        inputs={name: rendered(value, scope, f"with.{name}") for name, value in step.inputs.items()},
+        env={name: rendered(value, scope, f"env.{name}") for name, value in step.env.items()},
         output=step.output,
         item=unwrap(item),
         bundle=identity.bundle,
@@ -93,21 +93,71 @@ def build_task(
     return task
 
 
-def map_items(step_map: Map, scope: Scope) -> list[JSON]:
+Shape: TypeAlias = int | list["Shape"]
+"""How many items a map has; of a map with another inside, the shape for each of its items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """What a map runs over.
+
+    Attributes:
+        values: The items in order; of nested maps, for each a list with one value a level.
+        paths: Each item's place, one number a level: `(2, 0)` is `train[2][0]`.
+        shape: Of the output.
+    """
+
+    values: list[JSON]
+    paths: list[tuple[int, ...]]
+    shape: Shape
+
+
+def map_items(step_map: Map, scope: Scope) -> Items:
     """Return the items that a map runs over.
 
     Raises:
         InputError: It is no list, or has more than `MAX_MAP_ITEMS` items.
     """
-    items = _rendered(step_map.over, scope, "map.over")
+    found = Items([], [], 0)
+    shape = _collect(step_map, scope, (), [], found)
+    return Items(found.values, found.paths, shape)
+
+
+def item_scope(step_map: Map, value: JSON) -> dict[str, JSON]:
+    """Return what an item's templates see besides the rest: the variable of each level."""
+    if step_map.inner is None:
+        return {step_map.name: wrap(value)}
+    names = []
+    level: Map | None = step_map
+    while level is not None:
+        names.append(level.name)
+        level = level.inner
+    return {name: wrap(each) for name, each in zip(names, value, strict=True)}
+
+
+def _collect(step_map: Map, scope: Scope, path: tuple[int, ...], outer: list[JSON], found: Items) -> Shape:
+    items = rendered(step_map.over, scope, "map.over")
     if not isinstance(items, list):
-        raise _invalid("map.over", f"must be a list, but is {brief(items)!r}")
-    if len(items) > MAX_MAP_ITEMS:
-        raise _invalid("map.over", f"has {len(items):,} items; at most {MAX_MAP_ITEMS:,} can run", items=len(items))
-    return items
+        raise invalid("map.over", f"must be a list, but is {brief(items)!r}")
+    total = len(items) + len(found.values)
+    if total > MAX_MAP_ITEMS:
+        raise invalid("map.over", f"has {total:,} items; at most {MAX_MAP_ITEMS:,} can run", items=total)
+    if step_map.inner is None:
+        found.values.extend([*outer, item] if path else item for item in items)
+        found.paths.extend((*path, number) for number in range(len(items)))
+        return len(items)
+    return [
+        _collect(step_map.inner, {**scope, step_map.name: wrap(item)}, (*path, number), [*outer, item], found)
+        for number, item in enumerate(items)
+    ]
 
 
-def _rendered(template: JSON, scope: Scope, where: str) -> JSON:
+def rendered(template: JSON, scope: Scope, where: str) -> JSON:
+    """Render a template that stands at `where`.
+
+    Raises:
+        InputError: An expression fails.
+    """
     try:
         return render(template, scope)
     except ExpressionError as problem:
@@ -142,7 +192,7 @@ def _render_known(template: JSON, scope: Scope, where: str, later: set[tuple[str
     if any(path[0] in WORKER_ROOTS for path in paths):
         later.update(path for path in paths if path[0] not in WORKER_ROOTS)
         return template
-    return _rendered(template, scope, where)
+    return rendered(template, scope, where)
 
 
 def _values_of(paths: Iterable[tuple[str, ...]], scope: Scope) -> dict[str, JSON]:
@@ -166,11 +216,11 @@ def _check_size(task: StepTask) -> None:
         try:
             sizes[name] = json_size(getattr(task, name))
         except ValueError as problem:
-            raise _invalid(_PLACES[name], f"is not JSON: {problem}") from None
+            raise invalid(_PLACES[name], f"is not JSON: {problem}") from None
     total = sum(sizes.values())
     if total > MAX_TASK_BYTES:
         largest = max(sizes, key=lambda name: sizes[name])
-        raise _invalid(
+        raise invalid(
             _PLACES[largest],
             f"is {sizes[largest]:,} bytes; a step's whole input may have {MAX_TASK_BYTES:,}. "
             "Pass large data as a file: an output above 16 KiB travels by reference when it is passed on whole",
@@ -181,5 +231,6 @@ def _check_size(task: StepTask) -> None:
 _PLACES = {"inputs": "with", "env": "env", "action": "the step itself", "scope": "the step itself", "item": "map.over"}
 
 
-def _invalid(where: str, message: str, **facts: JSON) -> InputError:
+def invalid(where: str, message: str, **facts: JSON) -> InputError:
+    """Return the error of an input that cannot be used; `where` begins its message."""
     return InputError(StepError("InputInvalid", f"{where} {message}", {"where": where, **facts}))

@@ -16,36 +16,52 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, CancelledError
 
 from workflows.board import Board
 from workflows.core import advance
 from workflows.exchange import (
+    AnswerGiven,
     CancelStep,
+    CancelTimer,
+    Command,
     EndRun,
     Event,
+    EventArrived,
+    HoldReleased,
+    LimitFinally,
     Place,
     Record,
     RunStarted,
+    SetTimer,
+    StartChild,
     StartStep,
     StepCancelled,
     StepFailed,
     StepSucceeded,
     StopRequested,
+    TimerFired,
 )
 from workflows.failures import RunFailed, step_ended
 from workflows.journal import Journal
 from workflows.messages import (
+    ANSWER_SIGNAL,
+    EVENT_SIGNAL,
     JSON,
     RECORD_RUN,
+    RELEASE_SIGNAL,
     RESOLVE_RUN,
     STATE_QUERY,
+    Answer,
+    Cause,
+    Release,
     RunRequest,
     StepError,
     StepResult,
     StepTask,
 )
+from workflows.messages import Event as Message
 from workflows.plan import CONTROL_QUEUE, Step
 from workflows.state import State, begin
 from workflows.values import brief
@@ -54,6 +70,8 @@ RECORD_LIMIT = timedelta(minutes=10)
 """How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
 RECORD_MISTAKE_LIMIT = timedelta(minutes=1)
 """Likewise for a run that a mistake of ours ends."""
+CHILD_TASK_SECONDS = 10.0
+"""How long a workflow task of a child may take; its plan is not known here, and a replay of it must fit."""
 ATTEMPT_GRACE_SECONDS = 10.0
 """The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
 MAX_SUMMARY = 200
@@ -64,7 +82,7 @@ _PATIENTLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_i
 
 @dataclass(frozen=True, slots=True)
 class _Landing:
-    """An activity that has ended; turned into an event by the main loop, where a mistake of ours is seen."""
+    """An activity or a child that has ended; turned into an event by the main loop, where a mistake of ours is seen."""
 
     done: asyncio.Task[RawValue]
     place: Place
@@ -83,7 +101,9 @@ class DagRun:
     def __init__(self, arguments: Sequence[RawValue]) -> None:
         self._request, self._unreadable = _request(arguments)
         self._events: deque[Event | _Landing] = deque()
-        self._flying: dict[Place, workflow.ActivityHandle[RawValue]] = {}
+        self._flying: dict[Place, asyncio.Task[RawValue]] = {}
+        self._timers: dict[Place, asyncio.Task[None]] = {}
+        self._deadline: asyncio.Task[None] | None = None
         self._journal = Journal(workflow.info().workflow_id, self._request.workflow, self._request.version or 0)
         self._recorded = 0
         self._record_limit = RECORD_LIMIT
@@ -114,12 +134,13 @@ class DagRun:
         state = begin(workflow.info().workflow_id, self._request)
         self._board = Board(state.graph.steps)
         self._add_search_attributes()
-        deadline = asyncio.create_task(self._keep_time(state.graph.plan.timeout))
+        seconds = state.graph.plan.timeout
+        self._set_deadline(seconds, f"the run took longer than its timeout of {seconds:g} s")
         self._events.append(RunStarted(workflow.time()))
         while True:
             state = self._work(state)
             if self._end is not None:
-                deadline.cancel()
+                self._set_deadline(None, "")
                 return self._end
             await self._next_event()
 
@@ -171,23 +192,35 @@ class DagRun:
             event = self._events.popleft()
             state, commands = advance(state, _landed(event) if isinstance(event, _Landing) else event)
             for command in commands:
-                match command:
-                    case Record(transition):
-                        self._journal.append(transition)
-                        self._board.note(transition)
-                    case StartStep(place, task):
-                        self._start(place, task, state.graph.steps[place.number])
-                    case CancelStep(place):
-                        # It is not there when its end has come in the same moment, and waits behind this event.
-                        if place in self._flying:
-                            self._flying[place].cancel()
-                    case EndRun():
-                        self._end = command
+                self._do(command, state)
         if self._end is not None or self._board.due():
             workflow.set_current_details(self._board.draw())
         if self._end is None:
             self._record()
         return state
+
+    def _do(self, command: Command, state: State) -> None:
+        match command:
+            case Record(transition):
+                self._journal.append(transition)
+                self._board.note(transition)
+            case StartStep(place, task):
+                self._start(place, task, state.graph.steps[place.number])
+            case StartChild(place):
+                self._fly(place, asyncio.create_task(self._child(command)), state.graph.steps[place.number])
+            case CancelStep(place):
+                # It is not there when its end has come in the same moment, and waits behind this event.
+                if place in self._flying:
+                    self._flying[place].cancel()
+            case SetTimer(place, seconds):
+                self._timers[place] = asyncio.create_task(self._time(place, seconds))
+            case CancelTimer(place):
+                if place in self._timers:
+                    self._timers.pop(place).cancel()
+            case LimitFinally(seconds):
+                self._set_deadline(seconds, f"the finally steps took longer than {seconds:g} s")
+            case EndRun():
+                self._end = command
 
     def _start(self, place: Place, task: StepTask, step: Step) -> None:
         handle = workflow.start_activity(
@@ -211,17 +244,72 @@ class DagRun:
                 non_retryable_error_types=_never_again(step.retry.unless),
             ),
         )
-        self._flying[place] = handle
-        handle.add_done_callback(lambda done: self._land(_Landing(done, place, step, workflow.time())))
+        self._fly(place, handle, step)
+
+    def _fly(self, place: Place, done: asyncio.Task[RawValue], step: Step) -> None:
+        self._flying[place] = done
+        done.add_done_callback(lambda done: self._land(_Landing(done, place, step, workflow.time())))
 
     def _land(self, landing: _Landing) -> None:
         del self._flying[landing.place]
         self._events.append(landing)
 
-    async def _keep_time(self, seconds: float) -> None:
+    async def _child(self, start: StartChild) -> RawValue:
+        """Run another workflow to its end."""
+        request = RunRequest(
+            start.workflow,
+            version=start.version,
+            params=start.params,
+            cause=Cause("workflow", workflow.info().workflow_id),
+            depth=self._request.depth + 1,
+        )
+        child = await workflow.start_child_workflow(
+            start.workflow,
+            request,
+            id=start.run,
+            task_queue=CONTROL_QUEUE,
+            result_type=RawValue,
+            cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+            # Should this run be terminated, its children end in order and leave their records.
+            parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            task_timeout=timedelta(seconds=CHILD_TASK_SECONDS),
+            static_summary=f"a step of {workflow.info().workflow_id}"[:MAX_SUMMARY],
+        )
+        result: RawValue = await child
+        return result
+
+    async def _time(self, place: Place, seconds: float) -> None:
+        await workflow.sleep(seconds)
+        del self._timers[place]
+        self._events.append(TimerFired(workflow.time(), place))
+
+    def _set_deadline(self, seconds: float | None, reason: str) -> None:
+        """Stop the run after so many seconds, instead of whenever it was to be stopped before."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else asyncio.create_task(self._keep_time(seconds, reason))
+
+    async def _keep_time(self, seconds: float, reason: str) -> None:
         await workflow.sleep(seconds, summary="the run's timeout")
-        reason = f"the run took longer than its timeout of {seconds:g} s"
         self._events.append(StopRequested(workflow.time(), "timeout", reason))
+
+    # What people and other services say.
+
+    @workflow.signal(name=EVENT_SIGNAL)
+    def event(self, message: Message) -> None:
+        """Show an event to the run's `wait` steps."""
+        self._events.append(EventArrived(workflow.time(), message))
+
+    @workflow.signal(name=ANSWER_SIGNAL)
+    def answer(self, answer: Answer) -> None:
+        """Answer an `approve` step."""
+        self._events.append(AnswerGiven(workflow.time(), answer))
+
+    @workflow.signal(name=RELEASE_SIGNAL)
+    def release(self, release: Release) -> None:
+        """Decide about a held step."""
+        self._events.append(HoldReleased(workflow.time(), release))
 
     # Recording.
 
@@ -312,6 +400,10 @@ def _landed(landing: _Landing) -> Event:
     if problem is not None:
         return step_ended(problem, landing.step, place, at)
     try:
+        if landing.step.kind == "workflow":
+            return StepSucceeded(
+                at, place, StepResult(workflow.payload_converter().from_payload(done.result().payload))
+            )
         result: StepResult = workflow.payload_converter().from_payload(done.result().payload, StepResult)
     except Exception as mismatch:
         message = f"the worker of {landing.step.queue} gave what is no step's result: {mismatch}"

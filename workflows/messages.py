@@ -24,6 +24,7 @@ StepState = Literal[
     "queued",  # for a worker
     "running",
     "retrying",  # for the next attempt
+    "held",  # it failed, and waits for a person (`on_failure: hold`)
     "succeeded",
     "failed",
     "upstream_failed",
@@ -43,6 +44,13 @@ STATE_QUERY = "state"
 FIRE_SIGNAL = "fire"
 """The signal of `SegueTrigger`; its argument is an `Event`."""
 
+EVENT_SIGNAL = "event"
+"""The signal of `DagRun` for its `wait` steps; its argument is an `Event`."""
+ANSWER_SIGNAL = "answer"
+"""The signal of `DagRun` that answers an `approve` step; its argument is an `Answer`."""
+RELEASE_SIGNAL = "release"
+"""The signal of `DagRun` that decides about a held step; its argument is a `Release`."""
+
 SEARCH_ATTRIBUTES = {"SegueWorkflow": "Keyword", "SegueVersion": "Int", "SegueTriggeredBy": "Keyword"}
 """Temporal search attributes that every run carries: name to type."""
 
@@ -51,9 +59,9 @@ SEARCH_ATTRIBUTES = {"SegueWorkflow": "Keyword", "SegueVersion": "Int", "SegueTr
 class Cause:
     """Why a run exists: who or what asked for it."""
 
-    kind: Literal["manual", "schedule", "event"] = "manual"
+    kind: Literal["manual", "schedule", "event", "workflow"] = "manual"
     id: str = ""
-    """The schedule's or the event's id; who asked, for a manual run."""
+    """The schedule's or the event's id; the run whose step it is; who asked, for a manual run."""
 
 
 @dataclass(slots=True)
@@ -69,6 +77,7 @@ class RunRequest:
         vars: The service's variables as they were when the run was resolved.
         bundle: sha256 of the code bundle (hex), or None.
         event: The payload of the event that started the run.
+        depth: How many runs it is inside of, as a step's child.
     """
 
     workflow: str
@@ -79,6 +88,7 @@ class RunRequest:
     vars: dict[str, Any] = field(default_factory=dict)
     bundle: str | None = None
     plan: dict[str, Any] | None = None
+    depth: int = 0
 
 
 @dataclass(slots=True)
@@ -197,6 +207,40 @@ class Event:
     id: str
     name: str = ""
     payload: Any = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """The argument of `ANSWER_SIGNAL`: what somebody says to an `approve` step.
+
+    Attributes:
+        step: The step's key.
+        approved: Yes or no.
+        by: Who says so.
+        values: The form, filled in; what is left out takes the form's default.
+        comment: Why, in the answerer's words.
+    """
+
+    step: str
+    approved: bool
+    by: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    comment: str = ""
+
+
+@dataclass(slots=True)
+class Release:
+    """The argument of `RELEASE_SIGNAL`: what is to become of a held step.
+
+    Attributes:
+        step: The step's id.
+        action: Try it again (of a map, the items that failed), or let it fail.
+        by: Who says so.
+    """
+
+    step: str
+    action: Literal["retry", "fail"]
+    by: str = ""
 
 
 @dataclass(slots=True)

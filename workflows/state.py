@@ -9,13 +9,24 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflows.exchange import StopRequested
+from workflows.exchange import Place, StopRequested
 from workflows.graph import Graph
 from workflows.inputs import RunIdentity, run_scope
 from workflows.maps import MapRun
-from workflows.messages import RunRequest, StepError, StepState
+from workflows.messages import Event, RunRequest, StepError, StepResult, StepState
+from workflows.own_steps import OwnStep
 from workflows.plan import Plan
 from workflows.reasons import Why
+
+
+@dataclass(slots=True)
+class Held:
+    """The failure of a step that waits for a person."""
+
+    reason: str
+    error: StepError | None
+    result: StepResult | None
+    detail: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -26,15 +37,23 @@ class State:
         scope: What expressions see; holds the outputs.
         steps: State of each step.
         pending: Needs of each step that have not ended.
-        generations: How often each step lost its worker.
+        generations: How often each step was scheduled before.
+        losses: How often a step or item lost its worker.
         errors: Of the failed steps.
         maps: Of the steps whose map has begun.
         ready: Steps that may start, or whose maps have items that may, in the order in which they became so.
         reasons: Why each ready step may start.
-        flying: Steps and items handed to workers.
+        flying: Steps and items handed to workers, and children.
+        own: Steps and items that the interpreter itself runs, in the order in which they began.
+        held: Steps that failed and wait for a person.
+        heard: Events that were sent to the run, for `wait` steps that begin later.
         open: Steps that have not ended.
+        open_main: Those of the main part.
         seq: Number of the last transition.
         stop: Set once the run is to end early.
+        stop_next: A step's failure that stops the rest, once those that need it have heard of it.
+        finals: Whether the `finally` steps have begun.
+        finals_stopped: Whether they are to end early too.
     """
 
     graph: Graph
@@ -48,11 +67,23 @@ class State:
     maps: dict[int, MapRun] = field(default_factory=dict)
     ready: deque[int] = field(default_factory=deque)
     reasons: dict[int, Why] = field(default_factory=dict)
+    losses: dict[tuple[int, int | None], int] = field(default_factory=dict)
     flying: int = 0
+    own: dict[Place, OwnStep] = field(default_factory=dict)
+    held: dict[int, Held] = field(default_factory=dict)
+    heard: list[Event] = field(default_factory=list)
     open: int = 0
+    open_main: int = 0
     seq: int = 0
     stop: StopRequested | None = None
+    stop_next: StopRequested | None = None
+    finals: bool = False
+    finals_stopped: bool = False
     ended: bool = False
+
+    def stops(self, number: int) -> bool:
+        """Say whether this step is to end early and may not start anything."""
+        return self.stop is not None and (number < self.graph.main or self.finals_stopped)
 
 
 def begin(run: str, request: RunRequest) -> State:
@@ -80,4 +111,5 @@ def begin(run: str, request: RunRequest) -> State:
         pending=[len(needs) for needs in graph.needs],
         generations=[0] * len(plan.steps),
         open=len(plan.steps),
+        open_main=graph.main,
     )

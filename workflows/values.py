@@ -28,15 +28,15 @@ def json_size(value: JSON) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def inline_problem(value: JSON) -> StepError | None:
+def inline_problem(value: JSON, limit: int = MAX_INLINE_BYTES) -> StepError | None:
     """Return why an output may not be kept: state and history hold small values, the object store the others."""
     try:
         size = json_size(value)
     except ValueError as problem:
         return StepError("OutputInvalid", f"the output is not JSON: {problem}")
-    if size <= MAX_INLINE_BYTES:
+    if size <= limit:
         return None
-    message = f"the output came inline with {size:,} bytes; above {MAX_INLINE_BYTES:,} it must be a reference"
+    message = f"the output came inline with {size:,} bytes; above {limit:,} it must be a reference"
     return StepError("OutputInvalid", message, {"bytes": size})
 
 

@@ -35,6 +35,8 @@ MESSAGES = (
     messages.Transition,
     messages.RunRecords,
     messages.Event,
+    messages.Answer,
+    messages.Release,
     messages.TriggerRequest,
 )
 

@@ -7,20 +7,29 @@ from typing import Any
 
 from workflows.core import advance
 from workflows.exchange import (
+    AnswerGiven,
     CancelStep,
+    CancelTimer,
     Command,
     EndRun,
     Event,
+    EventArrived,
+    HoldReleased,
+    LimitFinally,
     Place,
     Record,
     RunStarted,
+    SetTimer,
+    StartChild,
     StartStep,
     StepCancelled,
     StepFailed,
     StepSucceeded,
     StopRequested,
+    TimerFired,
 )
-from workflows.messages import Cause, RunRequest, StepError, StepResult, StepTask, Transition
+from workflows.messages import Answer, Cause, Release, RunRequest, StepError, StepResult, StepTask, Transition
+from workflows.messages import Event as Message
 from workflows.plan import Edge, Plan, Step
 from workflows.state import State, begin
 
@@ -42,14 +51,24 @@ def plan(*steps: Step, **fields: Any) -> Plan:
 class Drive:
     """A run in progress, with a clock that goes on by one second an event."""
 
-    def __init__(self, *steps: Step, request: Mapping[str, Any] | None = None, start: bool = True, **fields: Any):
+    def __init__(
+        self,
+        *steps: Step,
+        request: Mapping[str, Any] | None = None,
+        start: bool = True,
+        run: str = "demo-1",
+        **fields: Any,
+    ) -> None:
         given = RunRequest("demo", 3, cause=Cause("manual", "ada"), plan=plan(*steps, **fields).to_json())
         for name, value in (request or {}).items():
             setattr(given, name, value)
-        self.state: State = begin("demo-1", given)
+        self.state: State = begin(run, given)
         self.now = 1_700_000_000.0
         self.transitions: list[Transition] = []
         self.flying: dict[str, tuple[Place, StepTask]] = {}
+        self.children: dict[str, StartChild] = {}
+        self.timers: dict[str, tuple[Place, float]] = {}
+        self.limits: list[float] = []
         self.started: list[str] = []
         self.cancelled: list[str] = []
         self.end: EndRun | None = None
@@ -66,10 +85,22 @@ class Drive:
                     self.transitions.append(transition)
                 case StartStep(place, task):
                     assert task.key not in self.flying, f"{task.key} is in flight already"
+                    assert task.key == self.key(place)
                     self.flying[task.key] = (place, task)
                     self.started.append(task.key)
+                case StartChild(place):
+                    assert self.key(place) not in self.children
+                    self.children[self.key(place)] = command
+                case SetTimer(place, seconds):
+                    assert self.key(place) not in self.timers
+                    self.timers[self.key(place)] = (place, seconds)
+                case CancelTimer(place):
+                    self.timers.pop(self.key(place), None)
+                case LimitFinally(seconds):
+                    self.limits.append(seconds)
                 case CancelStep(place):
-                    self.cancelled.append(next(key for key, (at, _) in self.flying.items() if at == place))
+                    assert self.key(place) in self.flying | self.children
+                    self.cancelled.append(self.key(place))
                 case EndRun():
                     assert self.end is None
                     self.end = command
@@ -95,6 +126,35 @@ class Drive:
 
     def time_out(self) -> list[Command]:
         return self.send(StopRequested(self.now, "timeout", "the run took longer than its timeout of 60 s"))
+
+    def key(self, place: Place) -> str:
+        """Return the key of a step or item."""
+        step = self.state.graph.steps[place.number].id
+        return step if place.item is None else step + self.state.maps[place.number].path(place.item)
+
+    def ring(self, key: str, after: float | None = None) -> list[Command]:
+        """Let a timer run down, and the clock go on by its time."""
+        place, seconds = self.timers.pop(key)
+        self.now += (seconds if after is None else after) - 1
+        return self.send(TimerFired(self.now + 1, place))
+
+    def hear(self, name: str, payload: Any = None, event: str = "e1") -> list[Command]:
+        return self.send(EventArrived(self.now, Message(event, name, payload)))
+
+    def say(self, key: str, approved: bool, by: str = "ada", comment: str = "", **values: Any) -> list[Command]:
+        return self.send(AnswerGiven(self.now, Answer(key, approved, by, values, comment)))
+
+    def release(self, step: str, action: Any, by: str = "ada") -> list[Command]:
+        return self.send(HoldReleased(self.now, Release(step, action, by)))
+
+    def child_ends(self, key: str, value: Any = None, error: StepError | None = None) -> list[Command]:
+        place = self.children.pop(key).place
+        if error is not None:
+            return self.send(StepFailed(self.now, place, error))
+        return self.send(StepSucceeded(self.now, place, StepResult(value)))
+
+    def child_cancelled(self, key: str) -> list[Command]:
+        return self.send(StepCancelled(self.now, self.children.pop(key).place))
 
     def task(self, key: str) -> StepTask:
         return self.flying[key][1]

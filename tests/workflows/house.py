@@ -91,10 +91,12 @@ class House:
         async with interpreter, steps:
             yield self
 
-    async def start(self, plan: Plan | None, name: str = "demo", **request: Any) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, plan: Plan | None, name: str = "demo", run: str | None = None, **request: Any
+    ) -> WorkflowHandle[Any, Any]:
         """Start a run; without a plan as a trigger does it."""
         given = {"version": 1, "cause": Cause("manual", "ada"), "plan": plan.to_json()} if plan else {}
-        run = f"{name}-{uuid.uuid4().hex[:8]}"
+        run = run or f"{name}-{uuid.uuid4().hex[:8]}"
         self.started.append(run)
         return await self.client.start_workflow(
             name,

@@ -19,7 +19,17 @@ from temporalio.client import WorkflowHandle
 from tests.servers import Temporal
 from tests.workflows.driving import plan, step
 from tests.workflows.house import House
-from workflows.messages import FIRE_SIGNAL, Cause, Event, TriggerRequest
+from workflows.messages import (
+    ANSWER_SIGNAL,
+    EVENT_SIGNAL,
+    FIRE_SIGNAL,
+    RELEASE_SIGNAL,
+    Answer,
+    Cause,
+    Event,
+    Release,
+    TriggerRequest,
+)
 from workflows.plan import CONTROL_QUEUE, Map, Retry, Timeout
 from workflows.trigger import SegueTrigger, event_run_id
 
@@ -107,9 +117,90 @@ async def trigger(house: House) -> Handle:
     return handle
 
 
+async def waits(house: House) -> Handle:
+    """By the clock, for events that came early and late, and in vain."""
+    event = {"name": "data", "if": "event.rows > 1"}
+    handle = await house.start(
+        plan(
+            step("pause", kind="wait", action={"for": 0.3}),
+            step("early", "pause", kind="wait", action={"event": event}),
+            step("late", "early", kind="wait", action={"event": {"name": "go"}}, timeout=Timeout(total=60.0)),
+            step("vain", kind="wait", action={"event": {"name": "never"}}, timeout=Timeout(total=0.2)),
+            step("then", "vain", trigger_rule="all_done"),
+        )
+    )
+    for number in (1, 2):
+        await handle.signal(EVENT_SIGNAL, Event(f"e{number}", "data", {"rows": number}))
+    await house.until(lambda: any(each.key == "late" for each in house.control.records.get(handle.id, [])))
+    await handle.signal(EVENT_SIGNAL, Event("e3", "go"))
+    return handle
+
+
+async def approval(house: House) -> Handle:
+    ask = step("ask", kind="approve", action={"quorum": 2, "form": {"rollout": {"default": 10}}, "timeout": 60.0})
+    late = step("late", kind="approve", action={"timeout": 0.2, "on_timeout": "approve"})
+    handle = await house.start(plan(ask, late, step("release", {"ask": "output.approved"})))
+    for by in ("ada", "grace"):
+        await handle.signal(ANSWER_SIGNAL, Answer("ask", True, by, {"rollout": 20}))
+    return handle
+
+
+async def children(house: House) -> Handle:
+    """Of a map, one that fails and is tried again, and one that is cancelled with the run; then `finally`."""
+    house.control.plans["inner"] = plan(step("a", inputs={"give": "${{ params.n }}"}), output="${{ steps.a.output }}")
+    house.control.plans["bad"] = plan(step("a", inputs={"fail": "ExitCode"}))
+    house.control.plans["long"] = plan(step("a", inputs={"hang": 1}))
+
+    def call(name: str, workflow: str, **fields: Any) -> Any:
+        return step(name, kind="workflow", action={"workflow": workflow, "version": None}, **fields)
+
+    handle = await house.start(
+        plan(
+            call("mapped", "inner", map=Map([1, 2]), inputs={"n": "${{ item }}"}),
+            call("bad", "bad", retry=Retry(2, delay=0.05)),
+            call("long", "long"),
+            step("clean", phase="finally"),
+        ),
+        run="recorded-children",  # as the replay calls it: the ids of children are made of it
+    )
+    await house.until_called(f"{handle.id}.long", "a")
+    await house.until(
+        lambda: any(each.key == "bad" and each.state == "failed" for each in house.control.records[handle.id])
+    )
+    await handle.cancel()
+    return handle
+
+
+async def hold(house: House) -> Handle:
+    handle = await house.start(plan(step("a", inputs={"fail": "ExitCode"}), step("b", "a"), on_failure="hold"))
+    for times, action in ((1, "retry"), (2, "fail")):
+        await house.until(
+            lambda times=times: [each.state for each in house.control.records.get(handle.id, [])].count("held") == times
+        )
+        await handle.signal(RELEASE_SIGNAL, Release("a", action, "ada"))
+    return handle
+
+
+async def stop_on_failure(house: House) -> Handle:
+    """And `finally` after it, in a plan with nested maps."""
+    inner = Map("${{ row }}", "cell")
+    return await house.start(
+        plan(
+            step("t", map=Map([[1, 2], [], [3]], "row", inner=inner), inputs={"give": "${{ cell }}"}),
+            step("a", "t", inputs={"fail": "ExitCode"}),
+            step("b", "t", inputs={"hang": 1}),
+            step("clean", phase="finally", inputs={"give": "${{ run.state }}"}),
+            on_failure="stop",
+        )
+    )
+
+
 BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
     each.__name__: each
-    for each in (chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger)
+    for each in (
+        *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
+        *(waits, approval, children, hold, stop_on_failure),
+    )
 }
 
 

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from tests.workflows.driving import Drive, step
 from tests.workflows.meaning import written_out
-from workflows import core
+from workflows import decisions
 from workflows.exchange import Event, Place, StepCancelled, StepFailed, StepSucceeded
 from workflows.messages import TERMINAL_STEP_STATES, StepError, StepResult
-from workflows.plan import Map, Step, TriggerRule
+from workflows.plan import Edge, Map, Retry, Step, Timeout, TriggerRule
 from workflows.rules import EdgeState
+from workflows.state import State
 
 RULES: tuple[TriggerRule, ...] = get_args(TriggerRule)
 EAGER = {"one_success", "one_failed", "one_done"}
 
 
+OWN: list[dict[str, Any]] = [
+    {"kind": "wait", "action": {"for": 60.0}},
+    {"kind": "wait", "action": {"event": {"name": "news"}}, "timeout": Timeout(total=90.0)},
+    {"kind": "approve", "action": {"timeout": 30.0}},
+    {"kind": "workflow", "action": {"workflow": "other"}, "retry": Retry(2)},
+    {"kind": "workflow", "action": {"workflow": "other"}, "retry": Retry(3), "timeout": Timeout(total=5.0)},
+]
+
+
 def random_steps(chance: random.Random) -> list[Step]:
     steps: list[Step] = []
+    unconditional: set[str] = set()
     for number in range(chance.randint(1, 14)):
         needs = chance.sample(steps, min(len(steps), chance.choice([0, 1, 1, 2, 3])))
         edges = {need.id: chance.choice([None, None, f"output > {chance.randint(0, 4)}"]) for need in needs}
@@ -31,9 +43,21 @@ def random_steps(chance: random.Random) -> list[Step]:
             fields["condition"] = chance.choice(["true", "false"])
         if chance.random() < 0.2:
             limit, least = chance.choice([None, 1, 2]), chance.choice([None, {"count": 1.0}, {"percent": 50.0}])
-            fields["map"] = Map(list(range(chance.randint(0, 4))), limit=limit, min_success=least)
+            inner = chance.choice([None, None, Map([7, 8], "other")])
+            fields["map"] = Map(list(range(chance.randint(0, 4))), limit=limit, min_success=least, inner=inner)
+        if chance.random() < 0.3:
+            fields |= chance.choice(OWN)
+            edges = dict.fromkeys(edges)
         steps.append(step(f"s{number}", edges, **fields))
-    return steps
+        if "kind" in fields:
+            unconditional.add(f"s{number}")
+    finals = [step(f"f{number}", phase="finally") for number in range(chance.choice([0, 0, 1, 2]))]
+    return [*(_without_conditions_on(unconditional, each) for each in steps), *finals]
+
+
+def _without_conditions_on(names: set[str], each: Step) -> Step:
+    """What these steps give is no number, which conditions could compare."""
+    return replace(each, needs=tuple(Edge(e.step, None if e.step in names else e.when) for e in each.needs))
 
 
 class Storm:
@@ -41,17 +65,45 @@ class Storm:
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
-        self.run = Drive(*random_steps(chance), max_parallel=chance.choice([1, 2, 5, 200]))
+        self.run = Drive(
+            *random_steps(chance),
+            max_parallel=chance.choice([1, 2, 5, 200]),
+            on_failure=chance.choice(["finish", "finish", "stop", "hold"]),
+        )
         self.past: list[Event] = []
         self.outputs: dict[str, Any] = {}
         self.seen = 0
         self.check()
 
+    @property
+    def moving(self) -> bool:
+        """Whether anything is left that could happen by itself, or that a person is asked for."""
+        run = self.run
+        return bool(run.flying or run.children or run.timers or run.state.held)
+
     def answer(self) -> None:
-        key = self.chance.choice(list(self.run.flying))
-        place, _ = self.run.flying.pop(key)
-        self.past.append(event := self._event(place))
-        self.run.send(event)
+        run, chance = self.run, self.chance
+        moves: list[tuple[str, str]] = [("fly", key) for key in run.flying]
+        moves += [("child", key) for key in run.children] + [("ring", key) for key in run.timers]
+        moves += [("release", run.state.graph.steps[number].id) for number in run.state.held]
+        kind, key = chance.choice(moves)
+        match kind:
+            case "fly":
+                place, _ = run.flying.pop(key)
+                self.past.append(event := self._event(place))
+                run.send(event)
+            case "child":
+                place = run.children.pop(key).place
+                self.past.append(event := self._event(place))
+                run.send(event)
+            case "ring":
+                run.ring(key)
+            case "release":
+                run.release(key, chance.choice(["retry", "fail"]))
+        if chance.random() < 0.1:
+            run.hear("news", 1, event=f"e{len(run.transitions)}")
+        if chance.random() < 0.1:
+            run.say(chance.choice([each.id for each in run.state.graph.steps]), chance.random() < 0.5)
         self.check()
 
     def repeat(self) -> None:
@@ -72,7 +124,7 @@ class Storm:
     def check(self) -> None:
         """Look at each new transition in the light of what was so when it was made."""
         run = self.run
-        assert len(run.flying) <= run.state.graph.window
+        assert len(run.flying) + len(run.children) <= run.state.graph.window
         for seq, change in enumerate(run.transitions[self.seen :], self.seen + 1):
             assert change.seq == seq
             name = change.key.partition("[")[0]
@@ -85,6 +137,8 @@ class Storm:
     def check_step(self, name: str, state: str) -> None:
         graph, before = self.run.state.graph, self.history(name)
         assert not (before & TERMINAL_STEP_STATES), f"{name} was over before"
+        if name.startswith("f"):
+            assert self.run.state.open_main == 0, "a finally step came too soon"
         number = next(n for n, each in enumerate(graph.steps) if each.id == name)
         step, edges = graph.steps[number], self.edges(number)
         if step.trigger_rule == "always" or not edges or before - {"waiting"}:
@@ -123,7 +177,7 @@ def test_random_runs_keep_their_promises(block: int) -> None:
         storm = Storm(chance)
         stop_at = chance.choice([None, None, None, chance.randint(0, 10)])
         moves = 0
-        while storm.run.flying:
+        while storm.moving:
             assert moves < 1_000, f"seed {seed} does not end"
             if moves == stop_at:
                 storm.run.cancel()
@@ -140,7 +194,7 @@ def test_random_runs_keep_their_promises(block: int) -> None:
 def test_the_same_events_give_the_same_commands() -> None:
     def transcript(seed: int) -> list[Any]:
         storm = Storm(random.Random(seed))
-        while storm.run.flying:
+        while storm.moving:
             storm.answer()
         return [*storm.run.transitions, *storm.run.started, storm.run.end]
 
@@ -151,14 +205,14 @@ def test_the_same_events_give_the_same_commands() -> None:
 @pytest.mark.parametrize("rule", ["all_success", "one_success", "none_failed"])
 def test_work_grows_with_steps_and_edges_not_with_their_product(rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
-    look = core._Turn._edge
+    look = decisions.edge
 
-    def counted(turn: core._Turn, number: int, place: int) -> Any:
+    def counted(state: State, number: int, place: int) -> Any:
         nonlocal looks
         looks += 1
-        return look(turn, number, place)
+        return look(state, number, place)
 
-    monkeypatch.setattr(core._Turn, "_edge", counted)
+    monkeypatch.setattr(decisions, "edge", counted)
     width = 200
     middle = [step(f"m{n}", {"first": "output > 9"}) for n in range(width)]
     run = Drive(step("first"), *middle, step("last", [each.id for each in middle], trigger_rule=rule))

@@ -1,0 +1,248 @@
+"""One event's consequences for the steps that the interpreter itself runs.
+
+A part of the core's turn (`workflows.core`), which owns the state and decides when a step begins; here is what happens
+from then to its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from workflows.conditions import Look
+from workflows.durations import duration_text, time_text
+from workflows.exchange import (
+    CancelStep,
+    CancelTimer,
+    Place,
+    SetTimer,
+    StartChild,
+    StepCancelled,
+    StepFailed,
+    StepSucceeded,
+)
+from workflows.messages import JSON, Answer, Event, StepError, StepResult, StepState, StepTask
+from workflows.own_steps import (
+    MAX_CHILD_OUTPUT_BYTES,
+    MAX_HEARD,
+    Asking,
+    Calling,
+    Waiting,
+    approval,
+    approval_reason,
+    asking,
+    begin,
+    called,
+    calling,
+    decided,
+    heard,
+    refusal,
+    retry_delay,
+    timed_out,
+)
+from workflows.reasons import Why, failed
+from workflows.turn import Turn
+from workflows.values import inline_problem
+
+
+class OwnTurn:
+    """The part of a turn that is about `wait`, `approve` and `workflow` steps."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.state = turn.state
+
+    def begin(self, place: Place, task: StepTask, why: Why) -> None:
+        """Begin a step.
+
+        Raises:
+            InputError: It cannot begin.
+        """
+        step = self.state.graph.steps[place.number]
+        scope = self.turn.scope_of(place.number, place.item)
+        begun = begin(step, task, scope, self.turn.at, self.state.identity, self.state.request.depth)
+        own = self.state.own[place] = begun.own
+        self.turn.record(task.key, "running", f"{begun.sentence}; {why.sentence}", {**why.detail, **begun.detail})
+        if begun.seconds is not None:
+            self.turn.commands.append(SetTimer(place, begun.seconds))
+        if isinstance(own, Calling):
+            self._start_child(place, own)
+        elif isinstance(own, Waiting) and own.name is not None:
+            for message in self.state.heard:
+                if place in self.state.own:
+                    self._look(place, own, message)
+
+    def stop(self, place: Place, reason: str) -> None:
+        """End a step early; a child's run first has to end itself."""
+        own = self.state.own[place]
+        if isinstance(own, Calling) and not own.resting:
+            self.turn.commands.append(CancelStep(place))
+        else:
+            self._end(place, "cancelled", reason)
+
+    # Timers.
+
+    def timer_fired(self, place: Place) -> None:
+        """Take in that a step's timer has run down."""
+        own = self.state.own.get(place)
+        step = self.state.graph.steps[place.number]
+        match own:
+            case Waiting(limit=None):
+                self._end(place, "succeeded", f"the time has come, {time_text(self.turn.at)}", timer=False)
+            case Waiting():
+                what = f"the event {own.name} did not come" if own.name else "the time did not come"
+                self._fail_late(place, f"{what} within {duration_text(own.limit or 0)}")
+            case Asking():
+                state, reason = timed_out(own)
+                if state == "failed":
+                    self._fail_late(place, reason)
+                else:
+                    self._end(place, "succeeded", reason, approval(own, state == "approved"), timer=False)
+            case Calling():
+                self._call_again(place, own, duration_text(step.timeout.total or 0))
+
+    def _fail_late(self, place: Place, message: str) -> None:
+        error = StepError("Timeout", message, {"timeout": "total"})
+        self._end(place, "failed", failed(error), error=error, timer=False)
+
+    # Events and answers.
+
+    def event_arrived(self, message: Event) -> None:
+        """Show an event to every wait, and keep it for those that have not begun."""
+        if any(known.id == message.id for known in self.state.heard):
+            return
+        self.state.heard = [*self.state.heard, message][-MAX_HEARD:]
+        for place, own in list(self.state.own.items()):
+            if isinstance(own, Waiting):
+                self._look(place, own, message)
+
+    def _look(self, place: Place, own: Waiting, message: Event) -> None:
+        seen = heard(own, message, self.turn.scope_of(place.number, place.item))
+        if isinstance(seen, Look):
+            key = self.turn.key(place.number, place.item)
+            detail = {"wait": {"event": own.name, "if": own.condition, "since": time_text(own.since)}}
+            if seen.error is not None:
+                self._end(place, "failed", failed(seen.error), error=seen.error)
+            elif seen.result:
+                self._arrived(place, message, f"; {seen.sentence()} is true")
+            else:
+                sentence = f"waits for the event {own.name}; {message.id} was another: {seen.sentence()} is false"
+                self.turn.record(key, "running", sentence, detail)
+        elif seen:
+            self._arrived(place, message, "")
+
+    def _arrived(self, place: Place, message: Event, why: str) -> None:
+        self._end(place, "succeeded", f"the event {message.name} came ({message.id}){why}", message.payload)
+
+    def answered(self, answer: Answer) -> None:
+        """Take in an answer; one that does not count is recorded with the reason, and changes nothing."""
+        for place, own in list(self.state.own.items()):
+            if isinstance(own, Asking) and self.turn.key(place.number, place.item) == answer.step:
+                self._answered(place, own, answer)
+
+    def _answered(self, place: Place, own: Asking, answer: Answer) -> None:
+        problem = refusal(own, answer)
+        if problem:
+            self._still_asking(place, own, f"{asking(own)}; an answer does not count: {problem}")
+            return
+        own.answers[answer.by] = answer
+        approved = decided(own)
+        if approved is None:
+            self._still_asking(place, own, asking(own))
+        else:
+            self._end(place, "succeeded", approval_reason(own, approved), approval(own, approved))
+
+    def _still_asking(self, place: Place, own: Asking, sentence: str) -> None:
+        answers = [{"by": each.by, "approved": each.approved} for each in own.answers.values()]
+        form = {name: own.action.get(name) for name in ("by", "quorum", "form", "on_timeout")}
+        self.turn.record(
+            self.turn.key(place.number, place.item), "running", sentence, {"approval": {**form, "answers": answers}}
+        )
+
+    # Children.
+
+    def _start_child(self, place: Place, own: Calling) -> None:
+        action = own.task.action
+        self.turn.commands.append(
+            StartChild(place, own.run, action["workflow"], action.get("version"), own.task.inputs)
+        )
+
+    def child_ended(self, place: Place, own: Calling, event: StepSucceeded | StepFailed | StepCancelled) -> None:
+        """Take in the end of a child's run."""
+        if own.resting:
+            return
+        match event:
+            case StepSucceeded(result=result):
+                error = inline_problem(result.value, MAX_CHILD_OUTPUT_BYTES)
+                if error is None:
+                    self._end(place, "succeeded", f"{own.run} succeeded", result.value, detail=called(own))
+                else:
+                    self._end(place, "failed", failed(error), error=error, detail=called(own))
+            case StepCancelled() if own.out_of_time:
+                self._child_failed(place, own, _late(self.state.graph.steps[place.number].timeout.total))
+            case StepCancelled():
+                reason = self.state.stop.reason if self.state.stops(place.number) and self.state.stop else ""
+                self._end(place, "cancelled", reason or f"{own.run} was cancelled", detail=called(own))
+            case StepFailed(error=error):
+                delay = retry_delay(self.state.graph.steps[place.number].retry, own.attempt, error)
+                if delay is None or own.out_of_time or self.state.stops(place.number):
+                    self._child_failed(place, own, error)
+                else:
+                    self._rest(place, own, error, delay)
+
+    def _child_failed(self, place: Place, own: Calling, error: StepError) -> None:
+        detail = {**error.detail, "run": own.run}
+        error = StepError(error.type, f"{own.run}: {error.message}", detail)
+        self._end(place, "failed", failed(error), error=error, detail=called(own))
+
+    def _rest(self, place: Place, own: Calling, error: StepError, delay: float) -> None:
+        own.resting = True
+        if own.deadline is not None:
+            delay = min(delay, max(0.0, own.deadline - self.turn.at))
+            self.turn.commands.append(CancelTimer(place))
+        self.turn.commands.append(SetTimer(place, delay))
+        detail = {**called(own), "next_at": time_text(self.turn.at + delay)}
+        reason = f"attempt {own.attempt} failed: {failed(error)}"
+        self.turn.record(self.turn.key(place.number, place.item), "retrying", reason, detail)
+
+    def _call_again(self, place: Place, own: Calling, total: str) -> None:
+        """The timer of a child: its rest is over, or its time."""
+        late = own.deadline is not None and self.turn.at >= own.deadline
+        if not own.resting:
+            own.out_of_time = True
+            self.turn.commands.append(CancelStep(place))
+        elif late:
+            self._fail_late(place, f"the step's total time of {total} was used up")
+        else:
+            own.resting = False
+            own.attempt += 1
+            # Another generation, so that what the run before has still to say is told from what this one says.
+            del self.state.own[place]
+            place = replace(place, generation=self.turn.next_generation(place.number, place.item))
+            self.state.own[place] = own
+            if own.deadline is not None:
+                self.turn.commands.append(SetTimer(place, own.deadline - self.turn.at))
+            self._start_child(place, own)
+            self.turn.record(self.turn.key(place.number, place.item), "running", calling(own), called(own))
+
+    def _end(
+        self,
+        place: Place,
+        state: StepState,
+        reason: str,
+        value: JSON = None,
+        *,
+        error: StepError | None = None,
+        detail: dict[str, Any] | None = None,
+        timer: bool = True,
+    ) -> None:
+        own = self.state.own.pop(place)
+        if timer:
+            self.turn.commands.append(CancelTimer(place))
+        attempt = own.attempt if isinstance(own, Calling) else 1
+        result = StepResult(value, attempt=attempt, started_at=own.since, ended_at=self.turn.at)
+        self.turn.finish(place, state, reason, result=result, error=error, detail=detail)
+
+
+def _late(total: float | None) -> StepError:
+    return StepError("Timeout", f"took longer than the step's total time of {duration_text(total or 0)}")
