@@ -16,7 +16,7 @@ _RANDOM_BITS = 18
 WORKFLOW_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}$"
 RUN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,254}$"
 """Temporal's own schedules append a time such as `2026-11-24T06:00:00Z`."""
-STEP_KEY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.\-]{0,127}(\[[0-9]{1,6}\])?$"
+STEP_KEY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.\-]{0,127}(\[[0-9]{1,6}\]){0,3}$"
 ATTEMPT_PATTERN = r"^[0-9]{3,6}\.[0-9]{3,6}-[0-9a-f]{8}$"
 
 

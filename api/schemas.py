@@ -106,7 +106,7 @@ class Deployed(_Answer):
 class Cause(_Answer):
     """Why a run exists."""
 
-    kind: str = Field(examples=["manual", "schedule", "event"])
+    kind: str = Field(examples=["manual", "schedule", "event", "workflow"])
     id: str = Field(examples=["segue-train-digits-0"])
 
 
@@ -252,6 +252,36 @@ class Run(RunSummary):
     temporal_url: str | None = None
     seq: int = Field(description="Number of the last event that this answer includes.")
     steps: list[Step]
+
+
+class Answer(_Request):
+    """What somebody says to an `approve` step."""
+
+    approved: bool
+    values: dict[str, Any] = Field(default_factory=dict, description="The step's form, filled in.")
+    comment: Annotated[str, StringConstraints(max_length=2_000)] = ""
+
+
+class Release(_Request):
+    """What is to become of a held step."""
+
+    action: Literal["retry", "fail"]
+
+
+class Message(_Request):
+    """An event for a run's `wait` steps."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="The same id is heard once, however often it is sent.", examples=["upload-2026-11-24"]
+    )
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(examples=["dataset.published"])
+    payload: Any = None
+
+
+class Taken(_Answer):
+    """The run was told; what comes of it shows in its steps."""
+
+    run: str
 
 
 class Runs(_Answer):

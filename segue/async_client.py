@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from segue import calls
 from segue.client_base import ClientBase, checked, is_file
@@ -207,6 +207,41 @@ class AsyncClient(ClientBase):
     async def cancel(self, run: str, reason: str = "") -> Run:
         """Ask a run to cancel; its end follows a moment later."""
         return await self._transport.send(calls.cancel_run(run, reason))
+
+    async def answer(
+        self,
+        run: str,
+        step: str,
+        approved: bool,
+        values: Mapping[str, Any] | None = None,
+        comment: str = "",
+    ) -> None:
+        """Answer an `approve` step.
+
+        Args:
+            run: The run's id.
+            step: The step's key, such as `approve` or `approve[3]`.
+            approved: Yes or no.
+            values: The step's form, filled in; what is left out takes its default.
+            comment: Why; shown with the step.
+
+        Raises:
+            Conflict: The step waits for no approval.
+            InvalidParams: The values do not fit the form.
+        """
+        await self._transport.send(calls.answer_step(run, step, approved, values or {}, comment))
+
+    async def release(self, run: str, step: str, action: Literal["retry", "fail"]) -> None:
+        """Decide about a step that failed and is held: have it tried again, or let it fail.
+
+        Raises:
+            Conflict: The step is not held.
+        """
+        await self._transport.send(calls.release_step(run, step, action))
+
+    async def send_event(self, run: str, event_id: str, name: str, payload: Any = None) -> None:
+        """Show a run an event, for its `wait` steps; one that begins later sees it too."""
+        await self._transport.send(calls.send_event(run, event_id, name, payload))
 
     async def logs(
         self, run: str, step: str, *, attempt: str | int | None = None, follow: bool = False

@@ -29,6 +29,11 @@ from segue.models import Deployed, LogPage, Run, RunSummary, Workflow
 T = TypeVar("T")
 PREFIX = "/api/v1"
 
+_UNFIT = {
+    "params_invalid": "The params do not fit the workflow.",
+    "values_invalid": "The values do not fit the step's form.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
@@ -86,6 +91,23 @@ def get_run(run: str) -> Call[Run]:
 def cancel_run(run: str, reason: str) -> Call[Run]:
     """Ask a run to cancel."""
     return Call("POST", f"/runs/{_part(run)}/cancel", Run.from_json, json={"reason": reason})
+
+
+def answer_step(run: str, step: str, approved: bool, values: Mapping[str, Any], comment: str) -> Call[None]:
+    """Answer an `approve` step."""
+    body = {"approved": approved, "values": dict(values), "comment": comment}
+    return Call("POST", f"/runs/{_part(run)}/steps/{_part(step)}/answer", _nothing, json=body)
+
+
+def release_step(run: str, step: str, action: str) -> Call[None]:
+    """Decide about a held step."""
+    return Call("POST", f"/runs/{_part(run)}/steps/{_part(step)}/release", _nothing, json={"action": action})
+
+
+def send_event(run: str, event: str, name: str, payload: Any) -> Call[None]:
+    """Show a run an event."""
+    body = {"id": event, "name": name, "payload": payload}
+    return Call("POST", f"/runs/{_part(run)}/events", _nothing, json=body)
 
 
 def follow_run(run: str, after: int) -> Call[None]:
@@ -165,14 +187,14 @@ def refusal(call: Call[Any], status: int, content_type: str, body: bytes) -> Seg
     problem = _problem(content_type, body)
     detail = str(problem.get("detail") or f"The service answers {status} to {call.method} {PREFIX}{call.path}.")
     if status in (401, 403):
-        return Unauthorized(detail, hint="Check SEGUE_API_KEY.")
+        return Unauthorized(detail, hint="Check SEGUE_API_KEY." if status == 401 else "")
     if not problem and not (call.method == "HEAD" and status == 404):
         return UnexpectedAnswer(detail, hint="Is SEGUE_API_URL the address of a Segue service?")
     if problem.get("diagnostics"):
         return InvalidDefinition([Diagnostic.from_json(each) for each in problem["diagnostics"]])
-    if problem.get("code") == "params_invalid":
+    if problem.get("code") in _UNFIT:
         problems = [(str(each["path"]), str(each["message"])) for each in problem.get("errors") or ()]
-        return InvalidParams("The params do not fit the workflow.", problems)
+        return InvalidParams(_UNFIT[problem["code"]], problems)
     kinds: dict[int, type[SegueError]] = {404: NotFound, 409: Conflict}
     return kinds.get(status, SubmitError if status < 500 else UnexpectedAnswer)(detail)
 

@@ -16,6 +16,7 @@ StepState = Literal[
     "queued",
     "running",
     "retrying",
+    "held",
     "succeeded",
     "failed",
     "upstream_failed",
@@ -27,7 +28,7 @@ ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a run exists: `manual`, `schedule` or `event`, and who or which."""
+    """Why a run exists: `manual`, `schedule`, `event` or `workflow` (as a step of another run), and who or which."""
 
     kind: str = "manual"
     id: str = ""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from workflows.messages import RunRequest
-from workflows.plan import Plan
+from workflows.plan import FINALLY_SECONDS, Plan
 
 GRACE = timedelta(minutes=15)
 """What a run gets beyond its own time-out to cancel its steps and record its end, before Temporal ends it."""
@@ -17,7 +17,8 @@ GRACE = timedelta(minutes=15)
 
 def execution_timeout(plan: Plan) -> timedelta:
     """Return when Temporal ends a run whose interpreter has not ended it in time."""
-    return timedelta(seconds=plan.timeout) + GRACE
+    finals = FINALLY_SECONDS if any(step.phase == "finally" for step in plan.steps) else 0.0
+    return timedelta(seconds=plan.timeout + finals) + GRACE
 
 
 def task_timeout(steps: int) -> timedelta:

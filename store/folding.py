@@ -17,10 +17,11 @@ from store.rows import Run, row_as, step_as
 from store.runs import step_row
 from store.tables import ACTIVE_STEP_STATES
 from workflows.messages import TERMINAL_RUN_STATES, TERMINAL_STEP_STATES, StepError, StepResult, Transition
+from workflows.plan import MAX_MAP_ITEMS
 
 _DECISION = frozenset({"rule", "needs", "conditions", "if"})
 """What the core says of why a step starts or not."""
-_ITEM = re.compile(r"(.+)\[(\d+)\]")
+_ITEM = re.compile(r"([^\[]+)((?:\[\d+\])+)")
 _FOLDER = re.compile(r".*/(\d+)\.(\d+)-[^/]*")
 
 _SLACK = timedelta(milliseconds=1)
@@ -144,7 +145,10 @@ class Fold:
     def _apply_to_step(self, change: Transition, at: datetime) -> None:
         step = self.steps.get(change.key) or self._new_step(change.key)
         if step["state"] in TERMINAL_STEP_STATES:
-            return
+            if not change.detail.get("again"):
+                return
+            # Somebody had it tried again: what it came to before is in its attempts.
+            step.update(ended_at=None, output=None, output_object=None, error=None)
         # Why a step started is asked for after it has ended too.
         decision = {name: fact for name, fact in step["detail"].items() if name in _DECISION}
         step.update(state=change.state, reason=change.reason, detail={**decision, **change.detail})
@@ -153,6 +157,9 @@ class Fold:
             self._queue(step, change, at)
         elif change.state in TERMINAL_STEP_STATES:
             self._end(step, change, at)
+        elif change.state == "held":
+            step["error"] = _error(change.error)
+            self._end_attempt(step, change, "failed", at)
         elif change.state == "running":
             step["started_at"] = step["started_at"] or at
         self._tell_step(step, at, change.seq or None)
@@ -165,7 +172,7 @@ class Fold:
             row = step_row(self.run["id"], key, position=1_000_000)
         else:
             known = {name: parent[name] for name in ("position", "kind", "queue", "step")}
-            row = step_row(self.run["id"], key, **{**known, "item": int(item[2])})
+            row = step_row(self.run["id"], key, **{**known, "item": _ordinal(item[2])})
         self.steps[key] = row
         return row
 
@@ -183,14 +190,20 @@ class Fold:
         # Worker and server have clocks of their own; a duration is never negative.
         step["ended_at"] = max(ended, step["started_at"]) if step["started_at"] else ended
         step.update(output=result.value, output_object=result.output, error=_error(change.error))
+        self._end_attempt(step, change, change.state, ended)
+
+    def _end_attempt(self, step: Row, change: Transition, state: str, at: datetime) -> None:
+        """Record the end of the attempt that a transition tells of, and of those that were open before it."""
+        result = change.result or StepResult()
+        started, ended = moment(result.started_at), moment(result.ended_at) or at
         if not result.folder:
-            self._end_open_attempts(step, change.state, _error(change.error), ended)
+            self._end_open_attempts(step, state, _error(change.error), ended)
             return
         step.update(folder=result.folder, worker=result.worker, attempt=max(step["attempt"], result.attempt))
         where = _FOLDER.fullmatch(result.folder)
         generation, number = (int(where[1]), int(where[2])) if where else (step["generation"], result.attempt)
         row = self._attempt(step, generation, number, result.attempt)
-        row.update(state=change.state, worker=result.worker, started_at=started or row["started_at"], ended_at=ended)
+        row.update(state=state, worker=result.worker, started_at=started or row["started_at"], ended_at=ended)
         row.update(error=_error(change.error), folder=result.folder)
         self._end_open_attempts(step, "failed", None, started or ended)
 
@@ -244,6 +257,14 @@ def _is_news(step: Row, seen: PendingAttempt) -> bool:
 
 def _order(step: Row) -> tuple[int, int]:
     return step["position"], -1 if step["item"] is None else step["item"]
+
+
+def _ordinal(path: str) -> int:
+    """Return the number by which a map's items are in order: that of `[3]` is 3, and `[3][0]` is before `[3][1]`."""
+    number = 0
+    for part in re.findall(r"\d+", path):
+        number = number * MAX_MAP_ITEMS + int(part)
+    return number
 
 
 def _error(error: StepError | None) -> Row | None:

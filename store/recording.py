@@ -22,6 +22,7 @@ from store.runs import RUN_COLUMNS, create_run
 from store.tables import ACTIVE_STEP_STATES, attempts, events, runs, step_is_active, steps
 from store.workflows import get_version
 from workflows.messages import Cause, RunRecords, RunRequest, Transition
+from workflows.plan import INTERPRETER_KINDS
 
 MANY_KEYS = 200
 """Above it, all rows of a run are read at once: a query has a limited number of parameters."""
@@ -104,7 +105,8 @@ async def finish_run(database: Database, run: str, state: str, reason: str) -> b
 
 async def open_runs(database: Database, *, after: str = "", limit: int = 500) -> list[OpenRun]:
     """Return runs that have not ended, by id from behind `after`."""
-    in_flight = select(steps.c.key).where(steps.c.run == runs.c.id, step_is_active)
+    with_workers = step_is_active & steps.c.kind.not_in(sorted(INTERPRETER_KINDS))
+    in_flight = select(steps.c.key).where(steps.c.run == runs.c.id, with_workers)
     columns = (runs.c.id, runs.c.workflow, runs.c.version, runs.c.state, runs.c.created_at, runs.c.applied)
     query = (
         select(*columns, in_flight.exists().label("active"))

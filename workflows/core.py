@@ -49,15 +49,13 @@ from workflows.messages import (
 )
 from workflows.own_steps import Calling
 from workflows.own_turn import OwnTurn
-from workflows.plan import INTERPRETER_KINDS
+from workflows.plan import FINALLY_SECONDS, INTERPRETER_KINDS
 from workflows.reasons import Why, failed
 from workflows.state import Held, State
 from workflows.values import brief, inline_problem, wrap
 
 MAX_GENERATIONS = 5
 """How often a step is scheduled again after its worker was lost."""
-FINALLY_SECONDS = 3_600.0
-"""How long `finally` steps may take once the run was stopped: its own timeout may have passed."""
 
 
 def advance(state: State, event: Event) -> tuple[State, list[Command]]:
@@ -317,7 +315,8 @@ class _Turn:
             elif run.may_start:
                 item = run.take()
                 self._count(number)
-                self._send(number, item, Why(f"item {item}", {"item": brief(run.items[item])}))
+                again = {"again": run.generations[item]} if run.generations[item] else {}
+                self._send(number, item, Why(f"item {item}", {"item": brief(run.items[item]), **again}))
             else:
                 run.listed = False
                 ready.popleft()
@@ -371,7 +370,9 @@ class _Turn:
         if state == "failed" and self._holds(number) and not released:
             self.state.steps[number] = "held"
             self.state.held[number] = Held(reason, error, result, detail or {})
-            self.record(step.id, "held", f"{reason}; it waits for somebody to say what now", detail, error=error)
+            self.record(
+                step.id, "held", f"{reason}; it waits for somebody to say what now", detail, result=result, error=error
+            )
             return
         self.state.steps[number] = state
         self.state.open -= 1

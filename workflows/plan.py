@@ -23,6 +23,9 @@ MAX_MAP_ITEMS = 1_000
 MAX_PARALLEL_LIMIT = 1_000
 """Temporal refuses a command that makes 2,000 activities pending, and the run then hangs."""
 
+FINALLY_SECONDS = 3_600.0
+"""How long `finally` steps may take once the run was stopped: its own timeout may have passed."""
+
 CONTROL_QUEUE = "segue-control"
 """The task queue of the interpreter itself; no step runs there."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, look, run, service, variables
+from segue.cli import definitions, look, run, service, tell, variables
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -46,6 +46,10 @@ app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
 app.command()(guarded(look.cancel))
 app.command()(guarded(run.fire))
+app.command()(guarded(tell.send))
+app.command()(guarded(tell.approve))
+app.command()(guarded(tell.reject))
+app.command()(guarded(tell.release))
 app.command()(guarded(service.ui))
 app.add_typer(variables.app, name="vars")
 app.command()(guarded(service.api))

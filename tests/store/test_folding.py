@@ -105,3 +105,29 @@ def test_what_was_news_once_is_no_news_again(sightings: list[PendingAttempt]) ->
     for seen in sightings:
         folded.observe(seen, NOW)
         assert not folded.observe(seen, NOW)
+
+
+def test_a_step_that_is_tried_again_by_hand_goes_on_from_where_it_was() -> None:
+    folded = new_fold()
+    changes = [
+        Transition(1, NOON, "load", "queued", queue="cpu"),
+        Transition(2, NOON + 1, "load", "failed", error=StepError("Boom", "it broke")),
+        Transition(3, NOON + 2, "load", "running", "late"),
+        Transition(4, NOON + 3, "load", "queued", detail={"again": 1}, queue="cpu"),
+    ]
+    for change in changes[:3]:
+        folded.apply(change, NOW)
+    assert folded.steps["load"]["state"] == "failed", "what is over does not begin again by itself"
+    folded.apply(changes[3], NOW)
+    load = folded.steps["load"]
+    assert (load["state"], load["error"], load["ended_at"], load["generation"]) == ("queued", None, None, 1)
+
+
+def test_the_items_of_nested_maps_belong_to_their_step_and_keep_their_order() -> None:
+    folded = new_fold()
+    for seq, key in enumerate(("train[1][0]", "train[0][1]", "train[0][0]", "train[10]"), 1):
+        folded.apply(Transition(seq, NOON, key, "queued", queue="cpu"), NOW)
+    items = {key: row["item"] for key, row in folded.steps.items() if "[" in key}
+    assert {folded.steps[key]["step"] for key in items} == {"train"}
+    nested = sorted((item, key) for key, item in items.items() if key.count("[") == 2)
+    assert [key for _, key in nested] == ["train[0][0]", "train[0][1]", "train[1][0]"]

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from tests.workflows.driving import Drive, plan, step
-from workflows.core import FINALLY_SECONDS
 from workflows.graph import Graph, PlanInvalid
-from workflows.plan import MAX_MAP_ITEMS, Map
+from workflows.plan import FINALLY_SECONDS, MAX_MAP_ITEMS, Map
 
 
 def last(name: str, needs: Any = (), **fields: Any) -> Any:

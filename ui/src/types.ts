@@ -9,6 +9,7 @@ export type StepState =
   | "queued"
   | "running"
   | "retrying"
+  | "held"
   | "succeeded"
   | "failed"
   | "upstream_failed"
@@ -22,7 +23,7 @@ export interface RunSummary {
   version: number;
   state: RunState;
   reason: string | null;
-  cause: { kind: "manual" | "schedule" | "event"; id: string };
+  cause: { kind: "manual" | "schedule" | "event" | "workflow"; id: string };
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
