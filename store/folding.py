@@ -181,7 +181,7 @@ class Fold:
             lost = change.detail.get("error") or {"type": "WorkerLost", "message": change.reason, "detail": {}}
             self._end_open_attempts(step, "failed", {"detail": {}, **lost}, at)
             step["generation"] += 1
-        step.update(queued_at=at, scheduled_at=step["scheduled_at"] or at)
+        step.update(queued_at=at, scheduled_at=step["scheduled_at"] or at, error=None)
 
     def _end(self, step: Row, change: Transition, at: datetime) -> None:
         result = change.result or StepResult()
