@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,21 @@ def _step(step: Step, run: Run) -> dict[str, Any]:
         "reason": step.reason,
         # The items of a map are what has outputs.
         "output": None if _is_map(step, run) else step.output,
-        "attempts": [_attempt(each) for each in step.attempts],
+        "attempts": _attempts(step),
     }
+
+
+def _attempts(step: Step) -> list[dict[str, Any]]:
+    """Return all attempts; the service may not have seen one that was over at once, but knows that it was."""
+    seen = {each.attempt: each for each in step.attempts}
+    return [_attempt(seen[number]) if number in seen else _UNSEEN for number in range(1, step.attempt + 1)]
+
+
+_UNSEEN = {
+    "state": "failed",
+    "seconds": 0.0,
+    "error": {"type": "AttemptFailed", "message": "what it died of is not recorded", "detail": {}},
+}
 
 
 def _is_map(step: Step, run: Run) -> bool:
@@ -114,10 +128,16 @@ def _mock(step: Mapping[str, Any]) -> Mock | None:
     if step["state"] == "succeeded" and step["attempts"]:
         last = Act(Succeed(step["output"], recorded=True), seconds=step["attempts"][-1]["seconds"])
     elif step["state"] == "failed" and acts:
-        last = Act(acts.pop().outcome, seconds=step["attempts"][-1]["seconds"])
+        last = _final(acts.pop())
     else:
         return None
     return Mock((*acts, last))
+
+
+def _final(act: Act) -> Act:
+    """Return the act with which a step failed: whatever the reason, no other attempt followed."""
+    outcome = act.outcome
+    return replace(act, times=None, outcome=replace(outcome, retryable=False) if isinstance(outcome, Fail) else outcome)
 
 
 def _act(attempt: Mapping[str, Any]) -> Act:
