@@ -52,9 +52,16 @@ steps:
   train: {needs: {check: "${{ output.quality == 'good' }}"}, python: "code:give", with: {value: 1}}
   tell: {needs: {check: "${{ output.quality == 'bad' }}", train: true}, trigger_rule: one_success, uses: noop}
   after: {needs: train, python: "code:give", with: {value: 1}}
-  always: {needs: [train, check], trigger_rule: all_done, python: "code:give", with: {value: "${{ steps.train.output }}"}}
+  always:
+    needs: [train, check]
+    trigger_rule: all_done
+    python: "code:give"
+    with: {value: "${{ steps.train.output }}"}
   few: {if: "${{ steps.check.output.rows < params.limit }}", python: "code:give", with: {value: 1}}
-  typed: {run: 'echo "n=${ROWS}" >> "$SEGUE_OUTPUT"', env: {ROWS: "${{ steps.check.output.rows }}"}, output: {n: {type: integer}}}
+  typed:
+    run: echo "n=${ROWS}" >> "$SEGUE_OUTPUT"
+    env: {ROWS: "${{ steps.check.output.rows }}"}
+    output: {n: {type: integer}}
 output: {rows: "${{ steps.typed.output.n }}", train: "${{ steps.train.output.x }}"}
 """
 FAILURES = """
@@ -68,16 +75,21 @@ steps:
   below: {needs: [never, flaky], uses: noop}
   handler: {needs: [never, spent], trigger_rule: all_failed, uses: noop}
   early: {needs: [slow, never], trigger_rule: one_failed, uses: noop}
+  end: {needs: [below, handler, early], trigger_rule: all_done, uses: noop}
 """
 MAPS = """
 params: {grid: {type: array, default: [1, 2, 3, 4]}}
 steps:
-  most: {map: {over: "${{ params.grid }}", as: n, min_success: 75%, limit: 2}, python: "code:check", with: {n: "${{ n }}", limit: 3}}
+  most:
+    map: {over: "${{ params.grid }}", as: n, min_success: 75%, limit: 2}
+    python: "code:check"
+    with: {n: "${{ n }}", limit: 3}
   all: {map: {over: "${{ steps.most.output }}", as: m}, python: "code:check", with: {n: "${{ m.n }}", limit: 2}}
   none: {map: {over: []}, python: "code:give", with: {value: 1}}
   no_list: {map: {over: "${{ params.grid[0] }}"}, python: "code:give", with: {value: 1}}
 output: "${{ steps.most.output }}"
 """
+# One leaf alone fails in each of these two: which of several failed first depends on the machine.
 OUTPUTS = """
 steps:
   large: {python: "code:large"}
@@ -86,6 +98,7 @@ steps:
   null_read: {python: "code:give", with: {value: "${{ steps.whole.output.x }}"}}
   declared: {python: "code:give", with: {value: {n: one}}, output: {n: {type: integer}}, retry: {attempts: 3}}
   missing: {python: "code:give", with: {value: {}}, output: {n: {type: integer}, m: {type: integer, default: 1}}}
+  end: {needs: [reads, null_read, missing], trigger_rule: all_done, uses: noop}
 """
 
 
