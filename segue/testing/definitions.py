@@ -62,7 +62,7 @@ def _of_yaml(text: str, filename: str) -> Engine:
 def _of_documents(path: Path, text: str, workflow: str | None) -> Engine:
     key = (str(path.absolute()), text)
     if key not in _documents:
-        # In a child process, with this interpreter's packages: the file may import what the test's environment has.
+        # In a child process, and with the same interpreter as for `segue deploy`: what runs is what is tested.
         _documents[key] = evaluate(path, os.environ.get("SEGUE_PYTHON"))
     documents = {str(each["definition"].get("name")): each for each in _documents[key]}
     if workflow is None and len(documents) == 1:

@@ -7,8 +7,9 @@ asks for it, and a session that tests no workflow goes on as if it were not ther
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,25 +43,33 @@ def segue_recorded(request: pytest.FixtureRequest) -> Callable[[str | Path], Rec
     return lambda path: recorded(_found(path, request))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Forget the runs of the test before."""
     running = sys.modules.get(RUNNING)
     if running is not None:
         running.recent.clear()
-    return (yield)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the runs of a test that fails."""
-    report = yield
+# Not `wrapper=True`, which a pytest that is some years old does not know: it would not even start.
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+    """Show the runs of a test that fails, and where the functions of its mocks raised."""
+    outcome = yield
+    report = outcome.get_result()
     running = sys.modules.get(RUNNING)
     if running is not None and report.when == "call" and report.failed:
-        report.sections += [(f"run of {result.workflow}", str(result)) for result in running.recent]
-    return report
+        report.sections += [section for result in running.recent for section in _sections(result)]
+
+
+def _sections(result: Result) -> Iterator[tuple[str, str]]:
+    yield f"run of {result.workflow}", str(result)
+    for step in [each for whole in result.steps.values() for each in (whole, *whole.items)]:
+        error = step.exception
+        if error is not None and error.__traceback__ is not None:
+            # The first frame is the one of ours that called the function.
+            frames = format_exception(type(error), error, error.__traceback__.tb_next)
+            yield f"the mock of {step.key} raised", "".join(frames)
 
 
 def _found(path: str | Path, request: pytest.FixtureRequest) -> Path:

@@ -304,3 +304,11 @@ def test_the_same_run_gives_the_same_result() -> None:
     first, second = train(), train()
     assert first == second
     assert first.duration == timedelta(0)
+
+
+def test_a_command_that_the_driver_does_not_know_fails_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
+    from segue.testing.engine import simulation
+
+    monkeypatch.setattr(simulation, "advance", lambda state, event: (state, [object()]))
+    with pytest.raises(NotImplementedError, match="does not know the command object"):
+        train()

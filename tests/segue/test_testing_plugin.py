@@ -74,6 +74,24 @@ def test_a_failing_test_shows_the_table_of_its_own_runs_alone(project: Path) -> 
     assert "\ntwo   upstream_failed               rule all_success: one failed\n" in said
 
 
+def test_a_function_that_raises_is_shown_where_it_did(project: Path) -> None:
+    code, said = pytest_in(
+        project,
+        """
+        def broken(task):
+            return {"n": task.inputs["nothing"]}
+
+        def test_it(segue_run):
+            assert segue_run("flow.yaml", steps={"one": broken}).state == "succeeded"
+        """,
+    )
+    assert code == 1, said
+    shown = said.partition("- the mock of one raised -")[2]
+    assert 'return {"n": task.inputs["nothing"]}' in shown
+    assert "KeyError: 'nothing'" in shown
+    assert "attempts.py" not in shown, "frames of ours say nothing to an author"
+
+
 def test_a_file_that_is_not_there_is_named_beside_the_test(project: Path) -> None:
     code, said = pytest_in(project, "def test_it(segue_run):\n    segue_run('nothing.yaml')\n")
     assert code == 1
