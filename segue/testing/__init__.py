@@ -21,13 +21,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segue.testing.mocks import Mock, MockError, Task, calls, fails, lost, queued, takes
+    from segue.testing.mocks import Mock, MockError, Task, answers, calls, fails, lost, queued, takes
     from segue.testing.recordings import Recording, recorded
     from segue.testing.results import Attempt, Change, Result, Step, StepFailure
     from segue.testing.running import run
 
 _HOMES = {
-    "mocks": ["Mock", "MockError", "Task", "calls", "fails", "lost", "queued", "takes"],
+    "mocks": ["Mock", "MockError", "Task", "answers", "calls", "fails", "lost", "queued", "takes"],
     "recordings": ["Recording", "recorded"],
     "results": ["Attempt", "Change", "Result", "Step", "StepFailure"],
     "running": ["run"],
@@ -54,6 +54,7 @@ __all__ = [
     "Step",
     "StepFailure",
     "Task",
+    "answers",
     "calls",
     "fails",
     "lost",

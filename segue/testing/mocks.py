@@ -1,7 +1,7 @@
 """Mocks of steps: what a step does instead of running, attempt by attempt.
 
 A mock is a value (the step's output), a function of the `Task`, or what `fails`, `takes`, `queued`, `lost` and `calls`
-make. Functions run in the test's own process, once for each attempt.
+make; `answers` is for http steps. Functions run in the test's own process, once for each attempt.
 """
 
 from __future__ import annotations
@@ -93,7 +93,16 @@ class Call:
     with_inputs: bool = False
 
 
-Outcome: TypeAlias = Succeed | Exemplify | Fail | Lose | Call
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The service of an http step answers; what the step makes of that is its own `output`, `until` and `fail_if`."""
+
+    bodies: tuple[Any, ...]
+    status: int = 200
+    submit: Any = None
+
+
+Outcome: TypeAlias = Succeed | Exemplify | Fail | Lose | Call | Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,18 @@ def lost(times: int | None = None) -> Mock:
         times: How many workers are lost; without it, all. What follows is said with `.then(...)`.
     """
     return Mock((Act(Lose(), _times(times)),))
+
+
+def answers(*bodies: Any, status: int = 200, submit: Any = None, times: int | None = None) -> Mock:
+    """Let the service of an http step answer; its `output`, `until`, `fail_if` and `expect` are looked at for real.
+
+    Args:
+        bodies: Of the answer to a request: JSON, or text. Of a remote job, one for each poll; the last is repeated.
+        status: Of the answer to a request, or to a job's submission.
+        submit: The body with which a job's submission is answered.
+        times: In how many attempts; without it, in all. What follows is said with `.then(...)`.
+    """
+    return Mock((Act(Answers(bodies or (None,), status, submit), _times(times)),))
 
 
 def calls(function: Callable[..., Any]) -> Mock:

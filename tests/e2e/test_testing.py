@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from segue import Client
 from segue.models import Run
-from segue.testing import Result, calls, fails, recorded, run, takes
+from segue.testing import Result, answers, calls, fails, recorded, run, takes
 from segue.testing.recordings import recording_of
 
 CODE = """
@@ -64,6 +67,7 @@ steps:
     output: {n: {type: integer}}
 output: {rows: "${{ steps.typed.output.n }}", train: "${{ steps.train.output.x }}"}
 """
+# In FAILURES, OUTPUTS and HTTP one leaf alone fails: which of several failed first depends on the machine.
 FAILURES = """
 defaults: {retry: {attempts: 3, delay: 100ms, unless: [LookupError]}}
 steps:
@@ -89,7 +93,6 @@ steps:
   no_list: {map: {over: "${{ params.grid[0] }}"}, python: "code:give", with: {value: 1}}
 output: "${{ steps.most.output }}"
 """
-# One leaf alone fails in each of these two: which of several failed first depends on the machine.
 OUTPUTS = """
 steps:
   large: {python: "code:large"}
@@ -100,6 +103,81 @@ steps:
   missing: {python: "code:give", with: {value: {}}, output: {n: {type: integer}, m: {type: integer, default: 1}}}
   end: {needs: [reads, null_read, missing], trigger_rule: all_done, uses: noop}
 """
+
+HTTP = """
+steps:
+  value:
+    http: {url: "URL/value"}
+    output: {n: "${{ response.json.n + 1 }}"}
+  missing: {http: {url: "URL/missing?key=secret"}, retry: {attempts: 3, delay: 100ms}}
+  unreadable: {http: {url: "URL/value"}, output: {n: "${{ response.json.m }}"}}
+  text: {http: {url: "URL/text"}}
+  build:
+    http:
+      submit: {method: POST, url: "URL/builds"}
+      poll:
+        url: "${{ submit.json.href }}"
+        every: 100ms
+        until: "${{ response.json.state == 'done' }}"
+        fail_if: "${{ response.json.state == 'failed' }}"
+    output: {state: "${{ response.json.state }}", href: "${{ submit.json.href }}"}
+  broken:
+    http:
+      submit: {method: POST, url: "URL/broken"}
+      poll:
+        url: "${{ submit.json.href }}"
+        every: 100ms
+        until: "${{ response.json.state == 'done' }}"
+        fail_if: "${{ response.json.state == 'failed' }}"
+  end: {needs: [missing, unreadable, text, build], trigger_rule: all_done, uses: noop}
+"""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A service with jobs that end at the second look."""
+
+    looks: ClassVar[dict[str, int]] = {}
+
+    def do_GET(self) -> None:
+        looks = self.looks[self.path] = self.looks.get(self.path, 0) + 1
+        match self.path.partition("?")[0]:
+            case "/value":
+                self.answer({"n": 4})
+            case "/text":
+                self.answer("plain text")
+            case "/jobs/builds" | "/jobs/broken" if looks == 1:
+                self.answer({"state": "running"})
+            case "/jobs/builds":
+                self.answer({"state": "done"})
+            case "/jobs/broken":
+                self.answer({"state": "failed"})
+            case _:
+                self.answer({"error": "none"}, 404)
+
+    def do_POST(self) -> None:
+        self.answer({"href": f"http://{self.headers['Host']}/jobs{self.path}"})
+
+    def answer(self, body: Any, status: int = 200) -> None:
+        data = (body if isinstance(body, str) else json.dumps(body)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The address of the service."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +212,11 @@ def mocks(module: ModuleType) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("body", [BRANCHES, BRANCHES.replace("default: bad", "default: good"), FAILURES, MAPS, OUTPUTS])
+@pytest.mark.parametrize(
+    "body",
+    [BRANCHES, BRANCHES.replace("default: bad", "default: good"), FAILURES, MAPS, OUTPUTS],
+    ids=["bad_data", "good_data", "failures", "maps", "outputs"],
+)
 @pytest.mark.timeout(300)
 def test_a_run_in_memory_is_what_the_service_makes_of_it(body: str, client: Client, code: ModuleType) -> None:
     assert code.__file__ is not None
@@ -147,6 +229,23 @@ def test_a_run_in_memory_is_what_the_service_makes_of_it(body: str, client: Clie
     (path.parent / "run.json").write_text(json.dumps(recording_of(real)))
     again = run(path, steps=recorded(path.parent / "run.json"), run_id=real.id)
     assert [each[:3] for each in account_of(again)] == [each[:3] for each in account_of_real(real, client)]
+
+
+@pytest.mark.timeout(300)
+def test_an_http_step_makes_the_same_of_the_same_answers(service: str, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(f"segue: 1\nname: in-memory-http\n{HTTP.replace('URL', service)}")
+    real = client.run(path).wait(150, check=False)
+    jobs = {name: {"href": f"{service}/jobs/{name}"} for name in ("builds", "broken")}
+    mocks = {
+        "value": answers({"n": 4}),
+        "missing": answers({"error": "none"}, status=404),
+        "unreadable": answers({"n": 4}),
+        "text": answers("plain text"),
+        "build": answers({"state": "running"}, {"state": "done"}, submit=jobs["builds"]),
+        "broken": answers({"state": "running"}, {"state": "failed"}, submit=jobs["broken"]),
+    }
+    assert account_of(run(path, steps=mocks)) == account_of_real(real, client)
 
 
 def client_steps(real: Run) -> list[str]:

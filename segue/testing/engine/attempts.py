@@ -12,8 +12,22 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from segue.models import Attempt, StepFailure
+from segue.testing.engine.answers import answered
 from segue.testing.engine.values import Memory, NoOutput, example_output, output_of
-from segue.testing.mocks import Act, Call, Exemplify, Fail, Lose, Mock, MockError, Succeed, Task, failure_of, mock_of
+from segue.testing.mocks import (
+    Act,
+    Answers,
+    Call,
+    Exemplify,
+    Fail,
+    Lose,
+    Mock,
+    MockError,
+    Succeed,
+    Task,
+    failure_of,
+    mock_of,
+)
 from workflows.exchange import Event, Place, StepCancelled, StepFailed, StepSucceeded
 from workflows.messages import JSON, StepError, StepResult, StepTask
 from workflows.plan import Step
@@ -132,7 +146,7 @@ class Flight:
             self._after(act.seconds, self._succeed, act.outcome)
 
     def _decided(self, act: Act, task: Task) -> Act:
-        """Ask a mock's function what the attempt does; its answer may be a mock again."""
+        """Ask a mock's function what the attempt does, whose answer may be a mock again, or a played service."""
         while isinstance(act.outcome, Call):
             call = act.outcome
             try:
@@ -144,6 +158,9 @@ class Flight:
                 return Act(failure_of(error), seconds=act.seconds)
             found = mock_of(given).act(task.attempt) if isinstance(given, Mock) else Act(Succeed(given))
             act = Act(found.outcome, seconds=max(act.seconds, found.seconds))
+        if isinstance(act.outcome, Answers):
+            polled, outcome = answered(self._task, self._memory.seen(self._task.scope), act.outcome)
+            return Act(outcome, seconds=act.seconds + polled)
         return act
 
     def _succeed(self, outcome: Succeed | Exemplify) -> None:
