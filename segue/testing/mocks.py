@@ -196,7 +196,10 @@ def answers(*bodies: Any, status: int = 200, submit: Any = None, times: int | No
 
 
 def calls(function: Callable[..., Any]) -> Mock:
-    """Call a function with the step's inputs by name: `calls(check_data)` runs the step's own code, in this process."""
+    """Call a function with the step's inputs by name: `calls(check_data)` runs the step's own code, in this process.
+
+    It may be asynchronous, as a step's function may.
+    """
     return Mock((Act(Call(function, with_inputs=True)),))
 
 

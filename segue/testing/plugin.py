@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segue.testing import Recording, Result
 
 RUNNING = "segue.testing.running"
+ENGINE = str(Path(__file__).parent / "engine")
 
 
 @pytest.fixture
@@ -67,9 +68,10 @@ def _sections(result: Result) -> Iterator[tuple[str, str]]:
     for step in [each for whole in result.steps.values() for each in (whole, *whole.items)]:
         error = step.exception
         if error is not None and error.__traceback__ is not None:
-            # The first frame is the one of ours that called the function.
-            frames = format_exception(type(error), error, error.__traceback__.tb_next)
-            yield f"the mock of {step.key} raised", "".join(frames)
+            frames = error.__traceback__
+            while frames.tb_next is not None and frames.tb_frame.f_code.co_filename.startswith(ENGINE):
+                frames = frames.tb_next
+            yield f"the mock of {step.key} raised", "".join(format_exception(type(error), error, frames))
 
 
 def _found(path: str | Path, request: pytest.FixtureRequest) -> Path:

@@ -39,6 +39,7 @@ class Step:
         exception: The exception of a mock's function that made the last attempt fail.
         attempts: Every try, the lost ones too.
         items: Of a map, in their order.
+        item: The item of the map that this one ran for.
         inputs: What the step got under `with`, as its last attempt saw it; empty when it never started.
         env: Its variables, likewise.
         action: Its own part with all templates rendered, likewise: the script, the callable, the requests.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +140,28 @@ def test_a_steps_own_code_can_be_called_with_its_inputs() -> None:
     assert train(release=calls(release), check_model={"best": 0, "accuracy": 0.95}).state == "failed"
     text = flow("one: {python: 'm:f', with: {a: 2}}\ntwo: {python: 'm:g', with: {b: '${{ steps.one.output }}'}}")
     assert run(text, steps={"one": calls(lambda a: a + 1), "two": calls(lambda b: b * 2)}).steps["two"].output == 6
+
+
+def test_a_function_that_does_not_fit_is_told_apart_from_one_that_fails() -> None:
+    def release(dataset: str, candidat: object, accuracy: float = 0.0) -> None:
+        """Misspell an input."""
+
+    with pytest.raises(MockError, match=r"cannot be called: .*\n.*calls\(function\)"):
+        train(release=release)
+    error = train(release=calls(release)).steps["release"].error
+    assert error is not None
+    assert error.type == "InputInvalid"
+    assert "it takes no 'candidate'; did you mean 'candidat'?" in error.message
+
+
+async def test_functions_may_be_asynchronous_and_tests_too() -> None:
+    async def release(**inputs: Any) -> Any:
+        await asyncio.sleep(0)
+        return {"model": inputs["dataset"]}
+
+    for mock in (calls(release), lambda task: release(**task.inputs)):
+        assert train(release=mock).output["model"] == "digits"
+        assert (await asyncio.to_thread(train, release=mock)).output["model"] == "digits"
 
 
 def test_a_step_without_a_mock_does_not_run() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from segue.models import Attempt, StepFailure
 from segue.testing.engine.answers import answered
+from segue.testing.engine.functions import called
 from segue.testing.engine.values import Memory, NoOutput, example_output, output_of
 from segue.testing.mocks import (
     Act,
@@ -150,7 +151,9 @@ class Flight:
         while isinstance(act.outcome, Call):
             call = act.outcome
             try:
-                given = call.function(**task.inputs) if call.with_inputs else call.function(task)
+                given = called(call, task)
+            except NoOutput as refused:
+                return Act(refused.failure, seconds=act.seconds)
             except Exception as error:
                 # An assertion about the task is the test's own; one in the step's own code fails the step.
                 if isinstance(error, MockError) or (isinstance(error, AssertionError) and not call.with_inputs):
