@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, look, run, service, tell, variables
+from segue.cli import definitions, look, record, run, service, tell, variables
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command()(guarded(look.runs))
 app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
 app.command()(guarded(look.cancel))
+app.command()(guarded(record.record))
 app.command()(guarded(run.fire))
 app.command()(guarded(tell.send))
 app.command()(guarded(tell.approve))

@@ -5,6 +5,7 @@ The words after a block's language say how it is checked:
 - `yaml definition [file=NAME]`, `python definition [file=NAME]`: compiles; is a file for the blocks that follow.
 - `yaml part`: top-level keys of a definition, which compiles with a name and, if it has none, a step.
 - `yaml broken file=NAME`: does not compile; is a file.
+- `python test [file=NAME] [fails=CODE]`: pytest runs it in that folder, where `import NAME` finds what came before.
 - `python client`: runs against the session's service, after the blocks before it.
 - `sh [fails=CODE]`: runs in a folder with the page's files and `examples/`, without a service; `sh service`: with one.
 - `text output`: is part of what the block before it printed.
@@ -31,6 +32,7 @@ from workers.stack import Stack
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error"]
 SHELL = ["bash", "-euo", "pipefail", "-c"]
 
 ELSEWHERE = {
@@ -114,10 +116,12 @@ class Reader:
                     compile_document(document, path.name)
             case "python", ["client"]:
                 self._run([sys.executable, "-c", block.text], self.service, 0)
+            case "python", ["test"]:
+                path = self.folder / block.options.get("file", f"test_line_{block.line}.py")
+                path.write_text(block.text)
+                self._run([*PYTEST, path.name], self.plain, int(block.options.get("fails", 0)))
             case "sh", []:
-                self._run(
-                    ["bash", "-euo", "pipefail", "-c", block.text], self.plain, int(block.options.get("fails", 0))
-                )
+                self._run([*SHELL, block.text], self.plain, int(block.options.get("fails", 0)))
             case "sh", ["service"]:
                 self._run([*SHELL, block.text], self.service, 0)
             case "sh", ["elsewhere"]:

@@ -58,6 +58,8 @@ CLOSED_DOORS = [
     ("activities.errors", "workers"),
     ("segue.errors", "httpx"),
     ("segue.errors", "workflows"),
+    ("segue.testing.running", "workflows"),
+    ("segue.testing.mocks", "pytest"),
 ]
 
 
