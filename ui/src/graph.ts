@@ -29,7 +29,7 @@ const FIRST = 0.64;
 /** A plan of more steps is shown whole: the pattern of colours then says more than any part of it. */
 const MANY = 300;
 /** The first view of a large plan is on the first step in the first of these states that there is. */
-const TELLING = ["failed", "running", "retrying", "queued"];
+const TELLING = ["failed", "held", "running", "retrying", "queued"];
 const FRAME_MS = 90;
 const CLICK_SLACK = 5;
 

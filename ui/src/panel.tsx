@@ -1,6 +1,7 @@
 /** The panel of the selected step: why, logs, output, files. */
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
+import { Approval, Hold } from "./answers.tsx";
 import { api, ApiError, filePath } from "./api.ts";
 import { elapsed } from "./clock.ts";
 import { bytes, moment } from "./format.ts";
@@ -9,7 +10,7 @@ import { LogView } from "./logview.tsx";
 import { started, type StepGroup } from "./model.ts";
 import { having, place, select } from "./router.ts";
 import { Icon, LOOKS, StateMark } from "./states.tsx";
-import { ended, type Attempt, type Json, type StepFailure, type StepFile, type StepRecord } from "./types.ts";
+import { ended, type Attempt, type Json, type JsonObject, type StepFailure, type StepFile, type StepRecord } from "./types.ts";
 import { edgeLook, ifLook, outcome, sentence, values } from "./why.ts";
 
 const TABS = ["why", "logs", "output", "files"] as const;
@@ -53,7 +54,7 @@ export function StepPanel({ run, group, record, all }: Props) {
         ))}
       </nav>
       <div class={`panel-body ${tab}`}>
-        {tab === "why" && <Why group={group} record={record} all={all} />}
+        {tab === "why" && <Why run={run} group={group} record={record} all={all} />}
         {tab === "logs" && <Logs run={run} group={group} record={record} />}
         {tab === "output" && <Output run={run} record={record} />}
         {tab === "files" && <Files run={run} record={record} />}
@@ -62,7 +63,7 @@ export function StepPanel({ run, group, record, all }: Props) {
   );
 }
 
-function Why({ group, record, all }: Omit<Props, "run">) {
+function Why({ run, group, record, all }: Props) {
   const { step } = group;
   const seenIf = ifLook(record);
   return (
@@ -70,6 +71,9 @@ function Why({ group, record, all }: Omit<Props, "run">) {
       <p class="sentence" data-test="reason">
         <Reason text={sentence(record, group, all)} />
       </p>
+      <Child record={record} />
+      <Approval run={run} record={record} />
+      <Hold run={run} record={record} />
       {record.error && <Failure error={record.error} />}
       {group.items.length > 0 && record.item === null && <Items group={group} />}
       {step.needs.length > 0 && (
@@ -110,6 +114,17 @@ function Why({ group, record, all }: Omit<Props, "run">) {
         <JsonTree value={step.action} />
       </details>
     </>
+  );
+}
+
+/** The run that a step of kind `workflow` is. */
+function Child({ record }: { record: StepRecord }) {
+  const child = record.detail?.child as JsonObject | undefined;
+  if (typeof child?.run !== "string") return null;
+  return (
+    <p>
+      <a href={`/runs/${encodeURIComponent(child.run)}`}>{child.run}</a>
+    </p>
   );
 }
 
