@@ -30,7 +30,7 @@ MANY_KEYS = 200
 _RUN_CHANGES = ("state", "reason", "output", "error", "seq", "applied", "started_at", "ended_at")
 _STEP_CHANGES = [c.name for c in steps.c if c.name not in ("run", "key", "step", "item", "position", "kind")]
 _ATTEMPT_CHANGES = [c.name for c in attempts.c if not c.primary_key]
-_ITEM_NUMBER = re.compile(r"\[\d+\]$")
+_ITEM_NUMBER = re.compile(r"\[.*")
 
 
 @dataclass(frozen=True, slots=True)

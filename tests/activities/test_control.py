@@ -181,17 +181,19 @@ async def test_a_batch_is_written_at_once_and_answered_a_little_later(database: 
         while (run := await get_run(database, "train-1")) is None or run.state == "pending":
             await asyncio.sleep(0.001)
     assert not recording.done()
-    assert LINGER_SECONDS <= await recording < LINGER_SECONDS + 1
+    assert await recording >= LINGER_SECONDS
 
 
-async def test_the_end_of_a_run_is_answered_at_once(database: Database) -> None:
+async def test_the_end_of_a_run_is_answered_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.control.LINGER_SECONDS", 600.0)
     await deploy_workflow(database, plan(), {}, None)
     changes = [
         Transition(1, 1.0, "", "running"),
         Transition(2, 2.0, "load", "skipped"),
         Transition(3, 3.0, "", "succeeded"),
     ]
-    assert await record(database, *changes) < LINGER_SECONDS
+    async with asyncio.timeout(60):
+        await record(database, *changes)
     run = await get_run(database, "train-1")
     assert run is not None
     assert run.state == "succeeded"
