@@ -61,7 +61,7 @@ class Calling:
         task: With the params.
         deadline: When its total time is up, seconds since the epoch.
         resting: Whether it waits for its next attempt.
-        out_of_time: Whether it is being cancelled because its time is up.
+        out_of_time: Why it is being cancelled, when its time is up.
     """
 
     since: float
@@ -70,7 +70,7 @@ class Calling:
     deadline: float | None
     attempt: int = 1
     resting: bool = False
-    out_of_time: bool = False
+    out_of_time: str = ""
 
     @property
     def run(self) -> str:
@@ -115,7 +115,7 @@ def begin(step: Step, task: StepTask, scope: Scope, at: float, identity: RunIden
 
 
 def _wait(step: Step, scope: Scope, at: float) -> Begun:
-    limit = step.timeout.total
+    limit = _limit(step)
     if "event" in step.action:
         event = step.action["event"]
         name = rendered(event["name"], scope, "wait.event.name")
@@ -129,6 +129,12 @@ def _wait(step: Step, scope: Scope, at: float) -> Begun:
     own = Waiting(at, limit=limit if limit is not None and limit < seconds else None)
     first = seconds if own.limit is None else own.limit
     return Begun(own, first, f"waits until {until}", {"wait": {"until": until, "since": time_text(at)}})
+
+
+def _limit(step: Step) -> float | None:
+    """Return how long one attempt may take; None: as long as the run."""
+    seconds = min(step.timeout.run, MAX_WAIT_SECONDS if step.timeout.total is None else step.timeout.total)
+    return seconds if seconds < MAX_WAIT_SECONDS else None
 
 
 def _seconds(action: Mapping[str, Any], scope: Scope, at: float) -> float:
@@ -177,7 +183,13 @@ def _call(step: Step, task: StepTask, at: float, identity: RunIdentity, depth: i
         raise invalid("workflow", f"would be run {depth + 1} inside one another; at most {MAX_DEPTH} can be")
     total = step.timeout.total
     own = Calling(at, _child_id(identity.run, name, task), task, at + total if total is not None else None)
-    return Begun(own, total, calling(own), called(own))
+    return Begun(own, attempt_limit(own, step, at), calling(own), called(own))
+
+
+def attempt_limit(own: Calling, step: Step, at: float) -> float | None:
+    """Return how long the attempt that begins now may take; None: as long as the run."""
+    limit = min(step.timeout.run, MAX_WAIT_SECONDS if own.deadline is None else own.deadline - at)
+    return limit if limit < MAX_WAIT_SECONDS else None
 
 
 def calling(own: Calling) -> str:

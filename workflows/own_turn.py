@@ -31,6 +31,7 @@ from workflows.own_steps import (
     approval,
     approval_reason,
     asking,
+    attempt_limit,
     begin,
     called,
     calling,
@@ -40,6 +41,7 @@ from workflows.own_steps import (
     retry_delay,
     timed_out,
 )
+from workflows.plan import Step
 from workflows.reasons import Why, failed
 from workflows.turn import Turn
 from workflows.values import inline_problem
@@ -76,7 +78,7 @@ class OwnTurn:
         """End a step early; a child's run first has to end itself."""
         own = self.state.own[place]
         if isinstance(own, Calling) and not own.resting:
-            self.turn.commands.append(CancelStep(place))
+            self.turn.commands += [CancelTimer(place), CancelStep(place)]
         else:
             self._end(place, "cancelled", reason)
 
@@ -99,7 +101,7 @@ class OwnTurn:
                 else:
                     self._end(place, "succeeded", reason, approval(own, state == "approved"), timer=False)
             case Calling():
-                self._call_again(place, own, duration_text(step.timeout.total or 0))
+                self._child_timer(place, own, step)
 
     def _fail_late(self, place: Place, message: str) -> None:
         error = StepError("Timeout", message, {"timeout": "total"})
@@ -178,19 +180,22 @@ class OwnTurn:
                     self._end(place, "succeeded", f"{own.run} succeeded", result.value, detail=called(own))
                 else:
                     self._end(place, "failed", failed(error), error=error, detail=called(own))
-            case StepCancelled() if own.out_of_time:
-                self._child_failed(place, own, _late(self.state.graph.steps[place.number].timeout.total))
+            case StepCancelled() if own.out_of_time and not self.state.stops(place.number):
+                error = StepError("Timeout", own.out_of_time, {"timeout": "run"})
+                own.out_of_time = ""
+                self._child_failed(place, own, error)
             case StepCancelled():
                 reason = self.state.stop.reason if self.state.stops(place.number) and self.state.stop else ""
                 self._end(place, "cancelled", reason or f"{own.run} was cancelled", detail=called(own))
             case StepFailed(error=error):
-                delay = retry_delay(self.state.graph.steps[place.number].retry, own.attempt, error)
-                if delay is None or own.out_of_time or self.state.stops(place.number):
-                    self._child_failed(place, own, error)
-                else:
-                    self._rest(place, own, error, delay)
+                self._child_failed(place, own, error)
 
     def _child_failed(self, place: Place, own: Calling, error: StepError) -> None:
+        """Fail the step, or let it rest before its next attempt."""
+        delay = retry_delay(self.state.graph.steps[place.number].retry, own.attempt, error)
+        if delay is not None and not self.state.stops(place.number) and not self._used_up(own):
+            self._rest(place, own, error, delay)
+            return
         detail = {**error.detail, "run": own.run}
         error = StepError(error.type, f"{own.run}: {error.message}", detail)
         self._end(place, "failed", failed(error), error=error, detail=called(own))
@@ -199,20 +204,23 @@ class OwnTurn:
         own.resting = True
         if own.deadline is not None:
             delay = min(delay, max(0.0, own.deadline - self.turn.at))
-            self.turn.commands.append(CancelTimer(place))
-        self.turn.commands.append(SetTimer(place, delay))
+        self.turn.commands += [CancelTimer(place), SetTimer(place, delay)]
         detail = {**called(own), "next_at": time_text(self.turn.at + delay)}
         reason = f"attempt {own.attempt} failed: {failed(error)}"
         self.turn.record(self.turn.key(place.number, place.item), "retrying", reason, detail)
 
-    def _call_again(self, place: Place, own: Calling, total: str) -> None:
-        """The timer of a child: its rest is over, or its time."""
-        late = own.deadline is not None and self.turn.at >= own.deadline
+    def _used_up(self, own: Calling) -> bool:
+        return own.deadline is not None and self.turn.at >= own.deadline
+
+    def _child_timer(self, place: Place, own: Calling, step: Step) -> None:
+        """The timer of a child has run down: its rest is over, or its time."""
+        total = f"the step's total time of {duration_text(step.timeout.total or 0)}"
         if not own.resting:
-            own.out_of_time = True
+            limit = total if self._used_up(own) else duration_text(step.timeout.run)
+            own.out_of_time = f"took longer than {limit}"
             self.turn.commands.append(CancelStep(place))
-        elif late:
-            self._fail_late(place, f"the step's total time of {total} was used up")
+        elif self._used_up(own):
+            self._fail_late(place, f"{total} was used up")
         else:
             own.resting = False
             own.attempt += 1
@@ -220,8 +228,9 @@ class OwnTurn:
             del self.state.own[place]
             place = replace(place, generation=self.turn.next_generation(place.number, place.item))
             self.state.own[place] = own
-            if own.deadline is not None:
-                self.turn.commands.append(SetTimer(place, own.deadline - self.turn.at))
+            seconds = attempt_limit(own, step, self.turn.at)
+            if seconds is not None:
+                self.turn.commands.append(SetTimer(place, seconds))
             self._start_child(place, own)
             self.turn.record(self.turn.key(place.number, place.item), "running", calling(own), called(own))
 
@@ -242,7 +251,3 @@ class OwnTurn:
         attempt = own.attempt if isinstance(own, Calling) else 1
         result = StepResult(value, attempt=attempt, started_at=own.since, ended_at=self.turn.at)
         self.turn.finish(place, state, reason, result=result, error=error, detail=detail)
-
-
-def _late(total: float | None) -> StepError:
-    return StepError("Timeout", f"took longer than the step's total time of {duration_text(total or 0)}")

@@ -265,6 +265,32 @@ def test_the_total_time_of_a_child_covers_its_attempts_and_its_rests() -> None:
     assert run.last("sub").reason == "Timeout: demo-1.sub-2: took longer than the step's total time of 1m"
 
 
+def test_one_attempt_of_a_child_that_takes_too_long_is_cancelled_and_tried_again() -> None:
+    run = Drive(call("sub", retry=Retry(2, delay=5.0), timeout=Timeout(run=60.0)))
+    run.ring("sub")
+    assert run.cancelled == ["sub"]
+    run.child_cancelled("sub")
+    assert run.last("sub").reason == "attempt 1 failed: Timeout: took longer than 1m"
+    run.ring("sub")
+    assert (run.children["sub"].run, run.timers["sub"][1]) == ("demo-1.sub-2", 60.0)
+    run.child_ends("sub", 1)
+    assert run.states == {"sub": "succeeded"}
+    assert run.timers == {}
+
+
+def test_a_child_and_a_wait_have_as_much_time_as_the_run_where_nothing_else_is_said() -> None:
+    unbound = Timeout(run=315_360_000.0)
+    run = Drive(call("sub", timeout=unbound), step("w", kind="wait", action={"event": {"name": "e"}}, timeout=unbound))
+    assert run.timers == {}
+
+
+def test_a_wait_keeps_to_the_time_of_one_attempt_too() -> None:
+    action = {"event": {"name": "published"}}
+    run = Drive(step("data", kind="wait", action=action, timeout=Timeout(run=60.0)))
+    run.ring("data")
+    assert run.last("data").reason == "Timeout: the event published did not come within 1m"
+
+
 def test_a_cancel_reaches_the_child_and_waits_for_its_end() -> None:
     run = Drive(call("sub"), wait("pause", **{"for": 9.0}), approve("ask"), step("later", "sub"))
     run.cancel()
