@@ -181,7 +181,8 @@ export class GraphView {
     const sizes = downward
       ? { across: NODE_WIDTH, gapAcross: 24, along: NODE_HEIGHT, gapAlong: labelled ? 74 : 44 }
       : { across: NODE_HEIGHT, gapAcross: 18, along: NODE_WIDTH, gapAlong: labelled ? 190 : 64 };
-    return layout(nodes.length, edges.map((edge) => [edge.from, edge.to] as const), sizes);
+    const main = nodes.filter((node) => !node.final).length;
+    return layout(nodes.length, edges.map((edge) => [edge.from, edge.to] as const), sizes, main);
   }
 
   /** The direction in which the whole plan can be shown larger; downward when there is little in it. */

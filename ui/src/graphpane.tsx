@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { elapsed, second } from "./clock.ts";
 import { GraphView, type Pointed } from "./graph.ts";
-import { started, type StepGroup } from "./model.ts";
+import { started, WITHOUT_WORKER, type StepGroup } from "./model.ts";
 import type { EdgeLook, NodeLook } from "./paint.ts";
 import { Condition } from "./panel.tsx";
 import { LOOKS } from "./states.tsx";
@@ -96,7 +96,7 @@ function edgeLooks(all: StepGroup[]): EdgeLook[] {
 
 function nodeLook({ step, record, items, counts }: StepGroup, live: boolean): NodeLook {
   const time = elapsed(started(record), record.ended_at, !ended(record.state));
-  const what = [step.kind, step.queue];
+  const what = WITHOUT_WORKER.has(step.kind) ? [step.kind] : [step.kind, step.queue];
   const found = new Map(counts ?? []);
   const many = items.length ? `${found.get("succeeded") ?? 0}/${items.length}` : "";
   const tries = record.attempt > 1 ? `↻${record.attempt}` : "";
@@ -106,5 +106,6 @@ function nodeLook({ step, record, items, counts }: StepGroup, live: boolean): No
     state: record.state,
     note: (live ? now : [...what, counts ? "map" : ""]).filter(Boolean).join(" · "),
     counts,
+    final: step.phase === "finally",
   };
 }

@@ -49,9 +49,12 @@ interface Network {
   bends: number[][];
 }
 
-/** Lays out `count` steps joined by `edges` (pairs of step numbers, from what is needed to what needs it). */
-export function layout(count: number, edges: readonly (readonly [number, number])[], sizes: Sizes): Layout {
-  const network = withBends(count, edges, layersOf(count, edges));
+/**
+ * Lays out `count` steps joined by `edges` (pairs of step numbers, from what is needed to what needs it). The steps from
+ * number `main` on come after all before them, needed or not.
+ */
+export function layout(count: number, edges: readonly (readonly [number, number])[], sizes: Sizes, main = count): Layout {
+  const network = withBends(count, edges, behind(layersOf(count, edges), main));
   const rows = order(network);
   const across = placeAcross(network, rows, sizes);
   const pitch = sizes.along + sizes.gapAlong;
@@ -91,6 +94,12 @@ export function layersOf(count: number, edges: readonly (readonly [number, numbe
     if (first[step] && below[step].length > 0) layers[step] = below[step].reduce((low, next) => Math.min(low, layers[next]), Infinity) - 1;
   }
   return layers;
+}
+
+/** Moves the layers of the steps from number `main` on below those of all the others. */
+function behind(layers: number[], main: number): number[] {
+  const depth = layers.slice(0, main).reduce((deepest, layer) => Math.max(deepest, layer + 1), 0);
+  return layers.map((layer, step) => (step < main ? layer : layer + depth));
 }
 
 function withBends(count: number, edges: readonly (readonly [number, number])[], layers: number[]): Network {

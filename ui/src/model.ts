@@ -2,6 +2,9 @@
 import { COUNT_ORDER } from "./states.tsx";
 import { ended, type Plan, type PlanStep, type Run, type State, type StepRecord } from "./types.ts";
 
+/** Kinds of steps that the interpreter itself runs: no queue and no worker has to do with them. */
+export const WITHOUT_WORKER = new Set(["wait", "approve", "workflow"]);
+
 /** A step of the plan with its record and, for a map, those of its items. */
 export interface StepGroup {
   step: PlanStep;

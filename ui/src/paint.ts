@@ -16,6 +16,8 @@ export interface NodeLook {
   note: string;
   /** How many items of a map are in each state; null for any other step. */
   counts: [State, number][] | null;
+  /** Whether it starts when all others have ended. */
+  final: boolean;
 }
 
 export interface EdgeLook {

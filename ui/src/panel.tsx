@@ -7,7 +7,7 @@ import { elapsed } from "./clock.ts";
 import { bytes, moment } from "./format.ts";
 import { Digest, Download, JsonTree } from "./json.tsx";
 import { LogView } from "./logview.tsx";
-import { started, type StepGroup } from "./model.ts";
+import { started, WITHOUT_WORKER, type StepGroup } from "./model.ts";
 import { having, place, select } from "./router.ts";
 import { Icon, LOOKS, StateMark } from "./states.tsx";
 import { ended, type Attempt, type Json, type JsonObject, type StepFailure, type StepFile, type StepRecord } from "./types.ts";
@@ -29,7 +29,7 @@ export function StepPanel({ run, group, record, all }: Props) {
   const tab = asked && TABS.includes(asked) ? asked : "why";
   const facts = [
     record.kind,
-    `queue ${record.queue ?? group.step.queue}`,
+    WITHOUT_WORKER.has(record.kind) ? "" : `queue ${record.queue ?? group.step.queue}`,
     record.attempt > 1 ? `attempt ${record.attempt}` : "",
     elapsed(started(record), record.ended_at, !ended(record.state)),
     record.worker ?? "",

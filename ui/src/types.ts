@@ -92,6 +92,8 @@ export interface PlanStep {
   trigger_rule: string;
   condition: string | null;
   map: { over: Json; name: string; limit: number | null } | null;
+  /** `finally` steps start when all others have ended, and stand behind them in the plan. */
+  phase?: "main" | "finally";
   queue: string;
   description: string;
 }

@@ -67,6 +67,11 @@ test("crossings that order alone can undo are undone", () => {
   assert.equal(side(1, 2), side(5, 3));
 });
 
+test("steps that come last lie behind all others, though nothing joins them", () => {
+  const { layers } = layout(5, [[0, 1], [1, 2], [3, 4]], SIZES, 3);
+  assert.deepEqual([...layers], [0, 1, 2, 3, 4]);
+});
+
 test("an empty plan and a cycle are laid out without a fault", () => {
   assert.equal(layout(0, [], SIZES).nodes.length, 0);
   assert.equal(layout(2, [[0, 1], [1, 0]], SIZES).nodes.length, 2);
