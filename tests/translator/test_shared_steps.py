@@ -154,6 +154,18 @@ def test_a_file_is_read_once_however_many_steps_use_it_and_its_mistakes_are_told
     assert [(found.file, found.code) for found in caught.value.diagnostics] == [("folder/s.yaml", Code.CALLABLE)]
 
 
+def test_a_mistake_that_was_told_before_or_is_too_much_to_tell_is_one_all_the_same() -> None:
+    alias = "segue: 1\nname: demo\nsteps: {a: &a {uses: ./s.yaml, with: {usr: ada}}, b: *a, c: *a}\n"
+    with pytest.raises(DefinitionError) as caught:
+        compile_yaml(alias, "demo.yaml", {"s.yaml": SHARED})
+    assert [found.code for found in caught.value.diagnostics] == [Code.INPUT, Code.INPUT]
+    unknown = "".join(f"key{n}: x\n" for n in range(150))
+    files = {"s.yaml": SHARED.replace("inputs.user", "inputs.usr")}
+    with pytest.raises(DefinitionError) as caught:
+        compile_yaml(unknown + alias.replace("usr", "user"), "demo.yaml", files)
+    assert (len(caught.value.diagnostics), caught.value.omitted) == (100, 51)
+
+
 @pytest.mark.parametrize(
     ("text", "files"),
     [
