@@ -202,10 +202,19 @@ class Fold:
         step.update(folder=result.folder, worker=result.worker, attempt=max(step["attempt"], result.attempt))
         where = _FOLDER.fullmatch(result.folder)
         generation, number = (int(where[1]), int(where[2])) if where else (step["generation"], result.attempt)
+        self._fill_in(step, generation, number, result.attempt, started or ended)
         row = self._attempt(step, generation, number, result.attempt)
         row.update(state=state, worker=result.worker, started_at=started or row["started_at"], ended_at=ended)
         row.update(error=_error(change.error), folder=result.folder)
         self._end_open_attempts(step, "failed", None, started or ended)
+
+    def _fill_in(self, step: Row, generation: int, number: int, attempt: int, at: datetime) -> None:
+        """Record that there were attempts before this one which were over before anybody looked."""
+        known = self.attempts.get(step["key"], {})
+        for missing in range(1, number):
+            if (generation, missing) not in known:
+                row = self._attempt(step, generation, missing, attempt - number + missing)
+                row.update(state="failed", ended_at=at)
 
     def _end_failed(self, step: Row, seen: PendingAttempt, now: datetime) -> None:
         """Record the end of the attempt before the one that was seen."""

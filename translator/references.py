@@ -16,7 +16,7 @@ from translator.definition import (
 from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.located import Report, Spot
 
-_FIELDS = {"run": ("id", "started_at"), "workflow": ("name", "version")}
+_FIELDS = {"run": ("id", "started_at", "state"), "workflow": ("name", "version")}
 _STEP_FIELDS = ("output", "status")
 _ONLY_THERE = {
     "output": "`output` stands for the output of a need, in the condition of its edge: use steps.NAME.output here",

@@ -14,7 +14,7 @@ from store.folding import Fold, PendingAttempt
 from store.rows import Run, step_as
 from store.runs import step_row
 from tests.store.samples import NOON, a_whole_run
-from workflows.messages import TERMINAL_STEP_STATES, StepError, Transition
+from workflows.messages import TERMINAL_STEP_STATES, StepError, StepResult, Transition
 
 NOW = datetime.fromtimestamp(NOON + 1_000, UTC)
 KEYS = ("load", "train", "train[0]", "train[1]", "check", "nothing")
@@ -131,3 +131,16 @@ def test_the_items_of_nested_maps_belong_to_their_step_and_keep_their_order() ->
     assert {folded.steps[key]["step"] for key in items} == {"train"}
     nested = sorted((item, key) for key, item in items.items() if key.count("[") == 2)
     assert [key for _, key in nested] == ["train[0][0]", "train[0][1]", "train[1][0]"]
+
+
+def test_attempts_that_were_over_before_anybody_looked_are_not_missing_in_the_end() -> None:
+    folded = new_fold()
+    folded.apply(Transition(1, NOON, "load", "queued", queue="cpu"), NOW)
+    last = StepResult(folder="runs/r/load/000.003-0123abcd", attempt=3, worker="cpu@host:1", started_at=NOON + 2)
+    folded.apply(Transition(2, NOON + 3, "load", "succeeded", result=last), NOW)
+    rows = folded.attempts["load"]
+    assert {place: (row["attempt"], row["state"]) for place, row in rows.items()} == {
+        (0, 1): (1, "failed"),
+        (0, 2): (2, "failed"),
+        (0, 3): (3, "succeeded"),
+    }
