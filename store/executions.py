@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from workflows.messages import RunRequest
+from workflows.places import MAX_WAIT_SECONDS
 from workflows.plan import Plan
 
 GRACE = timedelta(minutes=15)
@@ -16,8 +17,12 @@ GRACE = timedelta(minutes=15)
 
 
 def execution_timeout(plan: Plan) -> timedelta:
-    """Return when Temporal ends a run whose interpreter has not ended it in time."""
-    return timedelta(seconds=plan.timeout) + GRACE
+    """Return when Temporal ends a run whose interpreter has not ended it in time.
+
+    The run's own time-out does not count the wait for a place under a concurrency limit, and Temporal's cannot know it.
+    """
+    wait = 0.0 if plan.concurrency is None else MAX_WAIT_SECONDS
+    return timedelta(seconds=plan.timeout + wait) + GRACE
 
 
 def task_timeout(steps: int) -> timedelta:

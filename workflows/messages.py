@@ -33,6 +33,8 @@ StepState = Literal[
 TERMINAL_RUN_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 TERMINAL_STEP_STATES: frozenset[str] = frozenset({"succeeded", "failed", "upstream_failed", "skipped", "cancelled"})
 
+CONTROL_PREFIX = "segue."
+"""What the types of all activities of the control queue begin with; no step's does."""
 RESOLVE_RUN = "segue.resolve_run"
 RECORD_RUN = "segue.record_run"
 """Activity types of the control queue: `resolve_run(RunRequest) -> RunRequest`, `record_run(RunRecords) -> None`."""
