@@ -107,10 +107,10 @@ class Admission:
         match self._phase:
             case "entering" | "inside" if answer.state == "waits":
                 self._pending = True
-                self._tell("pending", answer.reason, answer.detail)
+                self._tell("pending", answer)
             case "inside" if answer.state == "granted" and self._pending:
                 self._pending = False
-                self._tell("running", answer.reason, answer.detail)
+                self._tell("running", answer)
             case "inside" if answer.state in ("displaced", "refused"):
                 self.give_up()
                 self._stop(answer.reason)
@@ -164,7 +164,7 @@ class Admission:
         return self._state == "waits" and self._phase in ("entering", "inside")
 
     def _draw_token(self, ask: PlaceAsk) -> None:
-        ask.token, self._answer, self._reset = str(workflow.uuid4()), None, False
+        ask.token, self._answer, self._reset = f"{workflow.random().getrandbits(48):012x}", None, False
 
     async def _keep(self, ask: PlaceAsk) -> None:
         """Ask anew whenever Temporal has reset the run."""
@@ -186,8 +186,8 @@ class Admission:
 
     # What is recorded.
 
-    def _tell(self, state: RunState, reason: str, detail: dict[str, Any], **more: Any) -> None:
-        self._journal.append(Transition(0, workflow.time(), "", state, reason, detail, **more))
+    def _tell(self, state: RunState, answer: PlaceAnswer) -> None:
+        self._journal.append(Transition(0, workflow.time(), "", state, answer.reason, answer.detail))
         self._record()
 
     def _ended(
@@ -204,7 +204,7 @@ class Admission:
         for step in plan.steps:
             said = f"{reason}; {step.id} had not started"
             self._journal.append(Transition(0, workflow.time(), step.id, "cancelled", said))
-        self._tell(state, reason, detail or {}, error=error)
+        self._journal.append(Transition(0, workflow.time(), "", state, reason, detail or {}, error=error))
         return EndRun(state, reason, error=error)
 
 

@@ -6,6 +6,7 @@ yet. It never waits and knows no Temporal: `workflows.slots` keeps it alive.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from workflows.places import Claim, PlaceAnswer, PlaceAsk, PlaceRelease
 NEAR = 10
 """So many at the head of the line are told who holds the places, each time that changes; to tell all of them would cost
 the square of their number."""
+LONGEST = 10_000
+"""Runs in a line; all of them travel in one message when `SegueSlots` begins anew."""
 NAMED = 3
 """Holders that a sentence names."""
 
@@ -30,50 +33,56 @@ class Line:
         self.limit = limit
         self.asked = asked
         self._key = key
-        self._claims = {claim.run: claim for claim in claims}
+        self._holding: dict[str, Claim] = {}
+        self._waiting: dict[str, Claim] = {}
+        for claim in claims:
+            (self._holding if claim.holds else self._waiting)[claim.run] = claim
 
     @property
     def claims(self) -> list[Claim]:
-        """Every claim, in the order of asking."""
-        return list(self._claims.values())
+        """Every claim: who has a place, the oldest first, then who waits, in turn."""
+        return [*self._holding.values(), *self._waiting.values()]
 
     @property
     def holders(self) -> list[Claim]:
         """Who has a place, the oldest first."""
-        return [claim for claim in self._claims.values() if claim.holds]
+        return list(self._holding.values())
 
     @property
     def waiting(self) -> list[Claim]:
         """Who has none, in turn."""
-        return [claim for claim in self._claims.values() if not claim.holds]
+        return list(self._waiting.values())
 
     @property
     def to_be_refused(self) -> int:
         """The number of the newest ask that is refused unless a holder turns out to be gone; 0: there is none."""
-        return max((claim.number for claim in self.waiting if claim.when_full == "skip"), default=0)
+        return max((claim.number for claim in self._waiting.values() if claim.when_full == "skip"), default=0)
 
     # What happens.
 
     def ask(self, ask: PlaceAsk) -> None:
         """Let a run into the line; one that is known keeps what it has, and is told again."""
         self.limit = max(1, ask.limit)
-        known = self._claims.get(ask.run)
+        known = self._holding.get(ask.run) or self._waiting.get(ask.run)
         if known is not None:
             known.token, known.told = ask.token, ""
             self._fill()
             return
         self.asked += 1
-        claim = self._claims[ask.run] = Claim(ask.run, ask.token, self.asked, ask.when_full)
+        is_full = len(self._holding) + len(self._waiting) >= LONGEST
+        claim = Claim(ask.run, ask.token, self.asked, ask.when_full, refused=is_full)
+        self._waiting[ask.run] = claim
         self._fill()
-        if not claim.holds and claim.when_full == "cancel_oldest":
+        if not claim.holds and not claim.refused and claim.when_full == "cancel_oldest":
             self._displace_for(claim)
 
     def release(self, release: PlaceRelease) -> None:
         """Take a run out: it has ended, or is gone."""
-        claim = self._claims.get(release.run)
-        if claim is not None and claim.token == release.token:
-            del self._claims[release.run]
-            self._fill()
+        for claims in (self._holding, self._waiting):
+            if release.run in claims and claims[release.run].token == release.token:
+                del claims[release.run]
+                self._fill()
+                return
 
     def looked(self, gone: Sequence[PlaceRelease], upto: int) -> None:
         """Take out holders that turned out to be gone; who asked no later than `upto` and will not wait is refused.
@@ -82,66 +91,75 @@ class Line:
         """
         for each in gone:
             self.release(each)
-        for claim in self.waiting:
-            claim.refused = claim.when_full == "skip" and claim.number <= upto
+        for claim in self._waiting.values():
+            claim.refused = claim.refused or (claim.when_full == "skip" and claim.number <= upto)
 
     def answers(self) -> list[tuple[str, PlaceAnswer]]:
         """Return what has not been told yet, by run; it counts as told from now on."""
-        found = []
-        detail = self._detail()
-        ahead = 0
-        for claim in self.claims:
-            answer = self._answer(claim, ahead, detail)
-            ahead += not claim.holds
-            if answer is not None and claim.told != (said := _gist(answer)):
+        held_by, detail = self._held_by(), self._detail()
+        near = f"waits for a place {self._where()}, held by {held_by}"
+        far = f"waits for a place {self._where()}, behind {NEAR} or more runs"
+        gists = {text: hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8] for text in (near, far)}
+        found, over = [], []
+        for ahead, claim in enumerate(self.claims, -len(self._holding)):
+            final = self._final(claim, held_by, detail)
+            if final is None and claim.when_full == "skip":
+                continue  # to be decided, as soon as it is known whether the holders live
+            text = near if ahead < NEAR else far
+            said = gists[text] if final is None else final.state
+            if claim.told != said:
                 claim.told = said
-                found.append((claim.run, answer))
-            if claim.refused or (claim.leaves_for is not None and not claim.holds):
-                del self._claims[claim.run]
+                waits = {"concurrency": detail["concurrency"] if text is near else self._about()}
+                found.append((claim.run, final or PlaceAnswer(claim.token, "waits", text, waits)))
+            if not claim.holds and final is not None:
+                over.append(claim.run)
+        for run in over:
+            del self._waiting[run]
         return found
 
     # How it is decided.
 
     def _fill(self) -> None:
-        free = self.limit - len(self.holders)
-        staying = [claim for claim in self.waiting if claim.leaves_for is None and not claim.refused]
-        for claim in staying[: max(0, free)]:
-            claim.holds = True
+        while len(self._holding) < self.limit:
+            staying = (claim for claim in self._waiting.values() if claim.leaves_for is None and not claim.refused)
+            following = next(staying, None)
+            if following is None:
+                return
+            following.holds = True
+            self._holding[following.run] = self._waiting.pop(following.run)
 
     def _displace_for(self, newcomer: Claim) -> None:
         """Have one run make way: the oldest holder that does not already, else the oldest in the line of its kind."""
-        others = [claim for claim in self._claims.values() if claim is not newcomer and claim.leaves_for is None]
-        holding = [claim for claim in others if claim.holds]
-        waiting = [claim for claim in others if not claim.holds and claim.when_full == "cancel_oldest"]
-        for oldest in [*holding, *waiting][:1]:
-            oldest.leaves_for = newcomer.run
+        for claim in self.claims:
+            way = claim.holds or claim.when_full == "cancel_oldest"
+            if way and claim is not newcomer and claim.leaves_for is None:
+                claim.leaves_for = newcomer.run
+                return
 
-    def _answer(self, claim: Claim, ahead: int, detail: dict[str, Any]) -> PlaceAnswer | None:
-        where = f'under concurrency key "{self._key}" (limit {self.limit})'
+    def _final(self, claim: Claim, held_by: str, detail: dict[str, Any]) -> PlaceAnswer | None:
+        """Return the answer of a claim that is decided, None for one that waits."""
         if claim.leaves_for is not None:
             by = {"concurrency": {**detail["concurrency"], "by": claim.leaves_for}}
-            return PlaceAnswer(claim.token, "displaced", f"run {claim.leaves_for} takes its place {where}", by)
+            return PlaceAnswer(claim.token, "displaced", f"run {claim.leaves_for} takes its place {self._where()}", by)
         if claim.holds:
-            return PlaceAnswer(claim.token, "granted", f"has a place {where}", detail)
+            return PlaceAnswer(claim.token, "granted", f"has a place {self._where()}", detail)
         if claim.refused:
-            return PlaceAnswer(claim.token, "refused", f"no place is free {where}, held by {self._held_by()}", detail)
-        if claim.when_full == "skip":
-            return None  # to be decided, as soon as it is known whether the holders live
-        if ahead >= NEAR:
-            far = {"concurrency": {"key": self._key, "limit": self.limit}}
-            return PlaceAnswer(claim.token, "waits", f"waits for a place {where}, behind {NEAR} or more runs", far)
-        return PlaceAnswer(claim.token, "waits", f"waits for a place {where}, held by {self._held_by()}", detail)
+            free = "no place is free" if claim.when_full == "skip" else f"{LONGEST:,} runs wait"
+            return PlaceAnswer(claim.token, "refused", f"{free} {self._where()}, held by {held_by}", detail)
+        return None
+
+    # In words.
+
+    def _where(self) -> str:
+        return f'under concurrency key "{self._key}" (limit {self.limit})'
 
     def _held_by(self) -> str:
-        names = [claim.run for claim in self.holders]
+        names = list(self._holding)
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         return ", ".join(names[:NAMED]) + more
 
     def _detail(self) -> dict[str, Any]:
-        holders = [claim.run for claim in self.holders]
-        return {"concurrency": {"key": self._key, "limit": self.limit, "holders": holders[:NEAR]}}
+        return {"concurrency": {**self._about(), "holders": list(self._holding)[:NEAR]}}
 
-
-def _gist(answer: PlaceAnswer) -> str:
-    """Return what makes an answer news: only who waits wants to hear of every change."""
-    return f"waits {answer.reason}" if answer.state == "waits" else answer.state
+    def _about(self) -> dict[str, Any]:
+        return {"key": self._key, "limit": self.limit}

@@ -6,7 +6,7 @@ These shapes are in histories, so a field is only ever added, with a default.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 SLOTS_WORKFLOW = "SegueSlots"
@@ -82,7 +82,8 @@ class Claim:
     Attributes:
         number: The how-manieth ask it was, which is its turn.
         leaves_for: The run that takes its place.
-        told: The answer that the run has, as state and reason.
+        refused: It gets none.
+        told: What tells the answer that the run has from others.
     """
 
     run: str
@@ -94,16 +95,29 @@ class Claim:
     refused: bool = False
     told: str = ""
 
+    def pack(self) -> list[Any]:
+        """Return it without the names of its fields: ten thousand must fit into one message."""
+        return [getattr(self, each.name) for each in fields(self)]
+
+    @classmethod
+    def unpack(cls, packed: list[Any]) -> Claim:
+        """Rebuild it; fields that a later version adds have their defaults."""
+        return cls(*packed)
+
 
 @dataclass(slots=True)
 class SlotsRequest:
-    """The argument of `SegueSlots`: what it is for, and how things stood when it began anew."""
+    """The argument of `SegueSlots`: what it is for, and how things stood when it began anew.
+
+    Attributes:
+        claims: Packed.
+    """
 
     workflow: str
     key: str
     limit: int = 1
     asked: int = 0
-    claims: list[Claim] = field(default_factory=list)
+    claims: list[list[Any]] = field(default_factory=list)
 
 
 def slots_id(workflow: str, key: str) -> str:

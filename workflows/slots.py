@@ -25,6 +25,7 @@ from workflows.places import (
     RELEASE_SIGNAL,
     SLOTS_WORKFLOW,
     WHICH_RUNS_ENDED,
+    Claim,
     PlaceAnswer,
     PlaceAsk,
     PlaceRelease,
@@ -56,7 +57,7 @@ class SegueSlots:
     @workflow.init
     def __init__(self, request: SlotsRequest) -> None:
         self._request = request
-        self._line = Line(request.key, request.limit, request.asked, request.claims)
+        self._line = Line(request.key, request.limit, request.asked, map(Claim.unpack, request.claims))
         self._inbox: deque[PlaceAsk | PlaceRelease | _Looked] = deque()
 
     @workflow.signal(name=ASK_SIGNAL)
@@ -86,7 +87,8 @@ class SegueSlots:
         working.result()
         if self._line.claims:
             now, was = self._line, self._request
-            workflow.continue_as_new(SlotsRequest(was.workflow, was.key, now.limit, now.asked, now.claims))
+            claims = [claim.pack() for claim in now.claims]
+            workflow.continue_as_new(SlotsRequest(was.workflow, was.key, now.limit, now.asked, claims))
 
     async def _work(self) -> None:
         """Take in what has come and tell what follows, until the line is empty or the history long."""

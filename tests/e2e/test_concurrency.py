@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from temporalio.client import Client as TemporalClient
 
 from segue import Client
 from segue.client import RunHandle
 from store.database import Database
-from store.workflows import deploy_workflow
+from tests.e2e.conftest import deployed
 from tests.waiting import until
 from workers.stack import Stack
 from workflows.plan import Concurrency, Plan, Step
@@ -25,18 +23,6 @@ def gated(name: str, when_full: str = "queue") -> Plan:
     limit = Concurrency("train-${{ params.dataset }}", 1, when_full)  # type: ignore[arg-type]
     text: dict[str, object] = {"type": "string"}
     return Plan(name, (step,), params={"gate": text, "dataset": {**text, "default": "wine"}}, concurrency=limit)
-
-
-@pytest.fixture
-async def database(stack: Stack) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{stack.data / 'segue.db'}")
-    yield database
-    await database.close()
-
-
-async def deployed(database: Database, plan: Plan) -> str:
-    await deploy_workflow(database, plan, {"filename": "w.yaml", "text": "", "language": "yaml"}, None)
-    return plan.workflow
 
 
 def holding(client: Client, name: str, gate: Path) -> RunHandle:

@@ -145,8 +145,10 @@ async def _event_run(house: House, name: str, event: str) -> None:
 
 async def waited(house: House) -> Handle:
     """A run that waits for a place, hears that the holder has changed, and then goes on."""
-    first, second = await _limited(house, "hang"), await _limited(house, "hang")
+    first = await _limited(house, "hang")
     await house.until_called(first.id, "a")
+    second = await _limited(house, "hang")
+    await _until_held_by(house, second, first)
     third = await _limited(house, "give")
     await _until_held_by(house, third, first)
     await first.cancel()
@@ -167,8 +169,9 @@ async def refused(house: House) -> Handle:
 
 async def slots(house: House) -> Handle:
     """The places of a key: one that is given back, one that a newcomer takes, one whose holder was terminated."""
-    first, second = await _limited(house, "hang", key="slots"), await _limited(house, "hang", key="slots")
+    first = await _limited(house, "hang", key="slots")
     await house.until_called(first.id, "a")
+    second = await _limited(house, "hang", key="slots")
     await _until_held_by(house, second, first)
     await first.cancel()
     await house.until_called(second.id, "a")

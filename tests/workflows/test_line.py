@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
-from dataclasses import asdict
-from typing import Any
 
 import pytest
 
-from workflows.line import NEAR, Line
+from workflows.line import LONGEST, NEAR, Line
 from workflows.places import Claim, PlaceAnswer, PlaceAsk, PlaceRelease, WhenFull
 
 KEY = "train-wine"
@@ -253,7 +252,7 @@ class Storm:
             self.state[run] = answer.state
 
     def begin_anew(self) -> None:
-        claims = [Claim(**asdict(claim)) for claim in self.line.claims]
+        claims = [Claim.unpack(claim.pack()) for claim in self.line.claims]
         self.line = Line(KEY, self.line.limit, self.line.asked, claims)
 
     def check(self) -> None:
@@ -266,8 +265,8 @@ class Storm:
         free = self.line.limit - len(held)
         staying = [claim for claim in self.line.waiting if claim.leaves_for is None and not claim.refused]
         assert free <= 0 or not staying, "a place is free and somebody waits for it"
-        numbers = [claim.number for claim in self.line.claims]
-        assert numbers == sorted(numbers)
+        for claims in (self.line.holders, self.line.waiting):
+            assert [claim.number for claim in claims] == sorted(claim.number for claim in claims)
 
     def settle(self) -> None:
         """Let everything that goes on end, as it does in life; then nothing may be left."""
@@ -309,11 +308,24 @@ def test_turns_are_those_of_asking(seed: int) -> None:
     assert granted_in_order(seed) == list(range(40))
 
 
+def test_a_line_has_an_end_and_fits_into_one_message() -> None:
+    names = [f"{'w' * 63}-{number:012}" for number in range(LONGEST)]
+    line = asked(*(PlaceAsk("train", KEY, "s", name, f"{number:012x}") for number, name in enumerate(names)))
+    line.answers()
+    assert len(json.dumps([claim.pack() for claim in line.claims])) < 1_800_000
+    line.ask(ask("late"))
+    said = 'under concurrency key "train-wine" (limit 1), held by'
+    assert reasons(line) == {"late": f"10,000 runs wait {said} {names[0]}"}
+    assert len(line.claims) == LONGEST
+    line.ask(ask(names[5]))
+    assert told(line) == {names[5]: "waits"}, "who is in it may ask again"
+
+
 def test_a_line_that_begins_anew_goes_on_as_it_was() -> None:
     line = asked(ask("a"), ask("b"), ask("c", "skip"))
     line.answers()
-    kept: list[dict[str, Any]] = [asdict(claim) for claim in line.claims]
-    again = Line(KEY, line.limit, line.asked, [Claim(**claim) for claim in kept])
+    kept = json.loads(json.dumps([claim.pack() for claim in line.claims]))
+    again = Line(KEY, line.limit, line.asked, map(Claim.unpack, kept))
     assert again.answers() == []
     again.release(release("a"))
     assert told(again) == {"b": "granted"}
