@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from api.routes import events
 from api.triggers import apply_triggers, fire, look_up
 from tests.api.conftest import Api
 from tests.api.samples import deployed, fresh, plan
@@ -26,8 +27,9 @@ TRIGGERS = (
 
 
 @pytest.fixture
-async def listener(temporal: Client) -> AsyncIterator[Worker]:
+async def listener(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Worker]:
     """A worker of the listener alone: runs are started, and wait for another."""
+    monkeypatch.setattr(events, "DECISION_SECONDS", 20.0)
     async with Worker(
         temporal,
         task_queue=CONTROL_QUEUE,

@@ -125,6 +125,7 @@ async def test_other_keys_and_other_workflows_have_places_of_their_own(house: Ho
 async def test_a_run_says_whom_it_waits_for_and_is_right_when_that_changes(house: House, name: str) -> None:
     first = await holding(house, name)
     second = await begun(house, name, limited(step("a", **HANG)))
+    await until_waits(house, second, f"held by {first.id}")
     third = await begun(house, name, limited())
     await until_waits(house, third, f"held by {first.id}")
     said = of_run(house, third)[-1]
