@@ -23,8 +23,8 @@ from workflows.journal import Journal
 from workflows.messages import RunRequest, RunState, StepError, Transition
 from workflows.places import (
     ASK_FOR_PLACE,
+    GIVE_BACK_SIGNAL,
     MAX_WAIT_SECONDS,
-    RELEASE_SIGNAL,
     PlaceAnswer,
     PlaceAsk,
     PlaceRelease,
@@ -180,7 +180,7 @@ class Admission:
     async def _give_back(self, ask: PlaceAsk) -> None:
         handle = workflow.get_external_workflow_handle(ask.slots)
         try:
-            await handle.signal(RELEASE_SIGNAL, PlaceRelease(ask.run, ask.token))
+            await handle.signal(GIVE_BACK_SIGNAL, PlaceRelease(ask.run, ask.token))
         except FailureError as error:
             workflow.logger.info("nobody takes the place under %r back: %s", ask.key, error)
 

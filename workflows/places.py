@@ -17,7 +17,7 @@ WHICH_RUNS_ENDED = "segue.which_runs_ended"
 it if need be, and `which_runs_ended(list[PlaceRelease]) -> list[PlaceRelease]`."""
 
 ASK_SIGNAL = "ask"
-RELEASE_SIGNAL = "release"
+GIVE_BACK_SIGNAL = "release"
 """Signals of `SegueSlots`; their arguments are a `PlaceAsk` and a `PlaceRelease`."""
 PLACE_SIGNAL = "place"
 """The signal of `DagRun` that answers an ask; its argument is a `PlaceAnswer`."""

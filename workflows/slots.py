@@ -21,8 +21,8 @@ from temporalio.exceptions import ActivityError, FailureError
 from workflows.line import Line
 from workflows.places import (
     ASK_SIGNAL,
+    GIVE_BACK_SIGNAL,
     PLACE_SIGNAL,
-    RELEASE_SIGNAL,
     SLOTS_WORKFLOW,
     WHICH_RUNS_ENDED,
     Claim,
@@ -65,7 +65,7 @@ class SegueSlots:
         """Let a run into the line; asking again changes nothing, but is answered again."""
         self._inbox.append(ask)
 
-    @workflow.signal(name=RELEASE_SIGNAL)
+    @workflow.signal(name=GIVE_BACK_SIGNAL)
     def release(self, release: PlaceRelease) -> None:
         """Take a run's place back, or take it out of the line."""
         self._inbox.append(release)

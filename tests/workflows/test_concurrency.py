@@ -18,7 +18,7 @@ from tests.workflows.driving import plan, step
 from tests.workflows.house import Ended, House
 from workflows import admission, slots
 from workflows.messages import Transition
-from workflows.places import RELEASE_SIGNAL, PlaceAsk, PlaceRelease, slots_id
+from workflows.places import GIVE_BACK_SIGNAL, PlaceAsk, PlaceRelease, slots_id
 from workflows.plan import Concurrency, Plan
 
 Handle = WorkflowHandle[Any, Any]
@@ -419,7 +419,7 @@ async def test_a_run_that_is_reset_while_it_waits_has_one_place_in_the_line(hous
 async def test_a_stale_release_gives_nobodys_place_away(house: House, name: str) -> None:
     first = await holding(house, name)
     keeper = house.client.get_workflow_handle(slots_id(name, "wine"))
-    await keeper.signal(RELEASE_SIGNAL, PlaceRelease(first.id, "of another time"))
+    await keeper.signal(GIVE_BACK_SIGNAL, PlaceRelease(first.id, "of another time"))
     second = await begun(house, name, limited())
     await until_waits(house, second, f"held by {first.id}")
     await cancelled(house, first)
