@@ -131,7 +131,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class SentEvent:
+class FiredEvent:
     """What became of an event.
 
     Attributes:
@@ -148,7 +148,7 @@ class SentEvent:
     seen: bool
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> SentEvent:
+    def from_json(cls, document: Mapping[str, Any]) -> FiredEvent:
         """Read the service's object."""
         return cls(
             document["run"],

@@ -90,7 +90,7 @@ def fire(
     except ValueError as error:
         raise SubmitError(f"--payload is not JSON: {error}.") from None
     with Client() as client:
-        event = client.send_event(workflow, event_id, value, name=name)
+        event = client.fire(workflow, event_id, value, name=name)
     if event.state in ("accepted", "started"):
         typer.echo(event.run)
     else:

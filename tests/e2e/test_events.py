@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segue import Client, NotFound
-from segue.models import SentEvent
+from segue.models import FiredEvent
 from store.database import Database
 from tests.e2e.conftest import deployed
 from tests.segue.commands import Ended, segue
@@ -27,11 +27,13 @@ TRIGGERS = (
 FALSE = "condition_false"
 
 
-def decided(client: Client, name: str, event: str, when: Callable[[SentEvent], bool] = lambda event: True) -> SentEvent:
+def decided(
+    client: Client, name: str, event: str, when: Callable[[FiredEvent], bool] = lambda event: True
+) -> FiredEvent:
     """Wait until it is known what became of an event."""
 
-    def look() -> SentEvent | None:
-        found = client.get_event(name, event)
+    def look() -> FiredEvent | None:
+        found = client.get_fired_event(name, event)
         return found if found.state != "accepted" and when(found) else None
 
     found = until(look, what=f"a decision on {event}")
@@ -45,29 +47,31 @@ def plan(name: str) -> Plan:
 
 async def test_an_event_whose_condition_is_false_starts_no_run_and_says_so(client: Client, database: Database) -> None:
     name = await deployed(database, plan("conditional"))
-    assert client.send_event(name, "few", {"rows": 5, "who": "few"}, name="data").state in ("accepted", FALSE)
+    assert client.fire(name, "few", {"rows": 5, "who": "few"}, name="data").state in ("accepted", FALSE)
     few = decided(client, name, "few")
     said = "started no run: `event.rows > 500` (event.rows = 5) is false"
     assert (few.state, few.reason, few.seen) == (FALSE, said, False)
-    client.send_event(name, "few", {"rows": 5}, name="data")
+    client.fire(name, "few", {"rows": 5}, name="data")
     assert decided(client, name, "few", lambda event: event.seen).state == FALSE
     assert list(client.runs(workflow=name)) == []
-    many = client.send_event(name, "many", {"rows": 501, "who": "many"}, name="data")
+    many = client.fire(name, "many", {"rows": 501, "who": "many"}, name="data")
     assert decided(client, name, "many").state == "started"
     until(lambda: list(client.runs(workflow=name)), what="the run of the event")
     assert client.wait(many.run, 60).output == {"who": "many"}
     with pytest.raises(NotFound):
-        client.get_event(name, "never")
+        client.get_fired_event(name, "never")
 
 
 async def test_a_burst_of_events_starts_one_run_with_the_last(client: Client, database: Database) -> None:
     name = await deployed(database, plan("bursts"))
-    sent = [client.send_event(name, f"e-{number}", name="file") for number in range(4)]
+    sent = [client.fire(name, f"e-{number}", name="file") for number in range(4)]
     assert decided(client, name, "e-3").state == "debounced"
     [run] = until(lambda: list(client.runs(workflow=name)), what="the one run")
     assert run.id == sent[-1].run
     assert client.wait(run.id, 60).output == {"who": "file"}
-    assert [client.get_event(name, f"e-{number}").state for number in range(4)] == ["superseded"] * 3 + ["started"]
+    assert [client.get_fired_event(name, f"e-{number}").state for number in range(4)] == ["superseded"] * 3 + [
+        "started"
+    ]
     assert [each.id for each in client.runs(workflow=name)] == [run.id]
 
 
