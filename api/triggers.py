@@ -82,7 +82,7 @@ async def apply_triggers(client: Client, plan: Plan, version: int) -> None:
     Args:
         client: Of Temporal.
         plan: What runs.
-        version: Its number; a listener that knows a newer one keeps to that.
+        version: Its number.
 
     Raises:
         Problem: Temporal refuses a schedule: a cron text or timezone it cannot read.

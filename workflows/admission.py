@@ -59,7 +59,7 @@ class Admission:
         self._ask: PlaceAsk | None = None
         self._answer: PlaceAnswer | None = None
         self._reset = False
-        self._pending = False
+        self._said = ""
 
     @property
     def lost(self) -> bool:
@@ -95,7 +95,7 @@ class Admission:
             return self._ended(plan, "failed", reason, error=StepError("Timeout", reason, {"timeout": "place"}))
         if answer.state != "granted":
             return self._ended(plan, "cancelled", answer.reason, answer.detail)
-        self._phase, self._pending = "inside", False
+        self._phase, self._said = "inside", ""
         self._keeping = asyncio.create_task(self._keep(self._ask))
         return None
 
@@ -106,10 +106,12 @@ class Admission:
         self._answer = answer
         match self._phase:
             case "entering" | "inside" if answer.state == "waits":
-                self._pending = True
-                self._tell("pending", answer)
-            case "inside" if answer.state == "granted" and self._pending:
-                self._pending = False
+                # The same comes again when the run has asked again.
+                if answer.reason != self._said:
+                    self._said = answer.reason
+                    self._tell("pending", answer)
+            case "inside" if answer.state == "granted" and self._said:
+                self._said = ""
                 self._tell("running", answer)
             case "inside" if answer.state in ("displaced", "refused"):
                 self.give_up()

@@ -67,9 +67,7 @@ class EventDesk:
         )
 
     def update(self, update: TriggerUpdate) -> None:
-        """Take over the triggers of a newer version; what a removed one has debounced is dropped."""
-        if self._triggers is not None and update.version < self._version:
-            return
+        """Take over the triggers of the newest version; what a removed one has debounced is dropped."""
         self._triggers, self._version = update.triggers, update.version
         names = {name for name, _ in self._named()}
         for name in [name for name in self._debounced if name not in names]:

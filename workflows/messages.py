@@ -225,7 +225,7 @@ class EventTrigger:
 
 @dataclass(slots=True)
 class TriggerUpdate:
-    """The argument of `TRIGGERS_SIGNAL`: what a version says. One older than what is known changes nothing."""
+    """The argument of `TRIGGERS_SIGNAL`: what the newest version says."""
 
     version: int
     triggers: list[EventTrigger] = field(default_factory=list)

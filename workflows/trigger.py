@@ -50,7 +50,7 @@ class SegueTrigger:
 
     @workflow.signal(name=TRIGGERS_SIGNAL)
     def triggers(self, update: TriggerUpdate) -> None:
-        """Take over the triggers of a newer version; events that came before are decided by them too."""
+        """Take over the triggers of the newest version; what was not decided yet is decided by them."""
         self._desk.update(update)
 
     @workflow.query(name=DECISION_QUERY)
