@@ -14,6 +14,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError
 
+from activities.places import PlaceActivities
 from tests.workflows.driving import plan, step
 from tests.workflows.house import Ended, House
 from workflows import admission, slots
@@ -448,9 +449,15 @@ async def test_a_stale_release_gives_nobodys_place_away(house: House, name: str)
 async def test_an_ask_for_a_run_that_is_not_there_holds_nothing_up(house: House, name: str) -> None:
     """As left behind by an activity whose worker died after the run had given up."""
     ask = PlaceAsk(name, "wine", slots_id(name, "wine"), f"{name}-ghost", "t")
-    from activities.places import PlaceActivities
-
     await PlaceActivities(house.client).ask_for_place(ask)
     await until_idle(house, name)
     with pytest.raises(RPCError):
         await house.client.get_workflow_handle(ask.run).describe()
+
+
+async def test_a_run_that_temporal_does_not_know_any_more_has_ended(house: House, name: str) -> None:
+    first = await holding(house, name)
+    gone, here = PlaceRelease(f"{name}-deleted", "t"), PlaceRelease(first.id, "t")
+    assert await PlaceActivities(house.client).which_runs_ended([gone, here]) == [gone]
+    await first.terminate()
+    assert await PlaceActivities(house.client).which_runs_ended([here]) == [here]
