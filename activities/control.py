@@ -98,10 +98,12 @@ def _with_plan(request: RunRequest, version: Version) -> RunRequest:
 
 
 def _given(plan: Plan, request: RunRequest) -> dict[str, JSON]:
-    """Return the params a trigger gives: a schedule sends its own, an event's are templates in the plan."""
+    """Return the params a trigger gives: a schedule sends its own, an event's trigger sends templates."""
     if request.cause.kind != "event":
         return request.params
-    trigger = next((each for each in plan.triggers if each.kind == "event"), None)
-    templates = request.params or (trigger.params if trigger else {})
+    templates = request.params
+    if request.event_name is None and not templates:
+        trigger = next((each for each in plan.triggers if each.kind == "event"), None)
+        templates = trigger.params if trigger else {}
     rendered = render(templates, {"event": request.event, "vars": request.vars})
     return dict(rendered)

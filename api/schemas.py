@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.run_ids import WORKFLOW_PATTERN
-from workflows.messages import RunState, StepState
+from workflows.messages import EventState, RunState, StepState
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-24T06:00:00.000000Z"])]
 
@@ -188,9 +188,21 @@ class Fire(_Request):
 
 
 class Fired(_Answer):
-    """The run that the event starts, which is there in a moment."""
+    """What became of an event."""
 
-    run: str = Field(examples=["train-digits-event-5f0c2d6b9a3e4f71"])
+    run: str = Field(
+        description="The run that the event starts, or would; it is there when `state` is `started`.",
+        examples=["train-digits-event-5f0c2d6b9a3e4f71"],
+    )
+    state: EventState = Field(
+        description="`accepted`: it is kept, and nothing is decided yet: ask again. `started`: its run. `debounced`: "
+        "a run starts with it once it has been quiet for as long as the trigger says. `superseded`: a later event of "
+        "the same burst took its place. `condition_false`, `condition_error`: no trigger's `if` holds, or one cannot "
+        "be computed. `unmatched`, `dropped`: no trigger waits for it, or none any more.",
+        examples=["started"],
+    )
+    reason: str = Field("", description="One sentence, with the values that a condition saw.")
+    seen: bool = Field(False, description="An event with this id was sent before; sending it again changes nothing.")
 
 
 # Runs

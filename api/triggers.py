@@ -1,4 +1,4 @@
-"""Triggers in Temporal: a schedule per cron trigger, and one listening workflow for events.
+"""Triggers in Temporal: a schedule per schedule trigger, and one listening workflow for events.
 
 What is in Temporal is made equal to the newest version's triggers, whatever was there before, so a deploy that died
 half way is mended by the next. Runs that a trigger has started are never touched.
@@ -18,7 +18,6 @@ from temporalio.client import (
     ScheduleAlreadyRunningError,
     ScheduleOverlapPolicy,
     SchedulePolicy,
-    ScheduleSpec,
     ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
@@ -28,9 +27,21 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.executions import indexed
 from api.problems import Problem
+from api.schedules import ScheduleInvalid, schedule_spec
 from api.temporal import RPC_TIMEOUT
 from store.executions import execution_timeout, summary, task_timeout
-from workflows.messages import FIRE_SIGNAL, Cause, Event, RunRequest, TriggerRequest
+from workflows.messages import (
+    DECISION_QUERY,
+    FIRE_SIGNAL,
+    TRIGGERS_SIGNAL,
+    Cause,
+    Event,
+    EventDecision,
+    EventTrigger,
+    RunRequest,
+    TriggerRequest,
+    TriggerUpdate,
+)
 from workflows.plan import CONTROL_QUEUE, Plan, Trigger
 
 TRIGGER_WORKFLOW = "SegueTrigger"
@@ -65,8 +76,13 @@ def trigger_id(workflow: str) -> str:
     return f"segue-trigger-{workflow}"
 
 
-async def apply_triggers(client: Client, plan: Plan) -> None:
+async def apply_triggers(client: Client, plan: Plan, version: int) -> None:
     """Make Temporal's schedules and listener those of `plan`, the newest version of its workflow.
+
+    Args:
+        client: Of Temporal.
+        plan: What runs.
+        version: Its number.
 
     Raises:
         Problem: Temporal refuses a schedule: a cron text or timezone it cannot read.
@@ -76,25 +92,60 @@ async def apply_triggers(client: Client, plan: Plan) -> None:
         await _put_schedule(client, plan, number, trigger)
     await _delete_schedules(client, plan.workflow, len(schedules))
     if _of_kind(plan.triggers, "event"):
-        await _listen(client, plan.workflow)
+        update = TriggerUpdate(version, event_triggers(plan.triggers))
+        await _listen(client, plan.workflow, update, TRIGGERS_SIGNAL, update)
     else:
         await _stop_listening(client, plan.workflow)
 
 
-async def fire(client: Client, workflow: str, event: Event) -> None:
+def event_triggers(triggers: Sequence[Trigger]) -> list[EventTrigger]:
+    """Return the event triggers among these as the listener takes them."""
+    return [
+        EventTrigger(each.spec["name"], each.spec.get("if"), each.spec.get("debounce") or 0.0, each.params)
+        for each in _of_kind(triggers, "event")
+    ]
+
+
+async def fire(client: Client, workflow: str, event: Event, known: TriggerUpdate) -> None:
     """Hand `event` to the workflow's listener, starting the listener if nothing listens."""
-    await _listen(client, workflow, start_signal=FIRE_SIGNAL, start_signal_args=[event])
+    await _listen(client, workflow, known, FIRE_SIGNAL, event)
+
+
+async def look_up(client: Client, workflow: str, event: str) -> EventDecision | None:
+    """Return what became of an event, or None when the workflow's listener does not know it (any more).
+
+    Raises:
+        RPCError: Temporal, or a worker that knows, does not answer.
+    """
+    handle = client.get_workflow_handle(trigger_id(workflow))
+    try:
+        found: EventDecision | None = await handle.query(
+            DECISION_QUERY,
+            event,
+            result_type=EventDecision | None,  # type: ignore[arg-type]  # a union is a type to the converter
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    return found
 
 
 async def _put_schedule(client: Client, plan: Plan, number: int, trigger: Trigger) -> None:
     try:
         await _create_or_replace(client, schedule_id(plan.workflow, number), _schedule(plan, number, trigger))
+    except ScheduleInvalid as error:
+        raise _refused(number, str(error)) from error
     except RPCError as error:
         if error.status is not RPCStatusCode.INVALID_ARGUMENT:
             raise
-        path = f"triggers[{number}].schedule"
-        detail = f"{path}: Temporal refuses this schedule: {error.message}"
-        raise Problem(422, "trigger_invalid", detail, errors=[{"path": path, "message": error.message}]) from error
+        raise _refused(number, f"Temporal refuses this schedule: {error.message}") from error
+
+
+def _refused(number: int, message: str) -> Problem:
+    path = f"triggers[{number}].schedule"
+    return Problem(422, "trigger_invalid", f"{path}: {message}", errors=[{"path": path, "message": message}])
 
 
 async def _create_or_replace(client: Client, name: str, schedule: Schedule) -> None:
@@ -129,9 +180,7 @@ def _schedule(plan: Plan, number: int, trigger: Trigger) -> Schedule:
             memo={"workflow": workflow, "schedule": trigger.spec},
             static_summary=summary(request),
         ),
-        spec=ScheduleSpec(
-            cron_expressions=[trigger.spec["cron"]], time_zone_name=trigger.spec.get("timezone") or "UTC"
-        ),
+        spec=schedule_spec(trigger.spec),
         policy=SchedulePolicy(
             overlap=_OVERLAP[trigger.spec.get("overlap") or "skip"],
             catchup_window=timedelta(seconds=max(_MIN_CATCHUP_SECONDS, trigger.spec.get("catchup") or 0.0)),
@@ -164,17 +213,19 @@ async def _schedule_exists(client: Client, name: str) -> bool:
     return True
 
 
-async def _listen(client: Client, workflow: str, **signal: Any) -> None:
+async def _listen(client: Client, workflow: str, known: TriggerUpdate, signal: str, argument: Any) -> None:
+    """Signal the listener, which is started with the triggers as they are if nothing listens."""
     await client.start_workflow(
         TRIGGER_WORKFLOW,
-        TriggerRequest(workflow),
+        TriggerRequest(workflow, triggers=known.triggers, version=known.version),
         id=trigger_id(workflow),
         task_queue=CONTROL_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=timedelta(seconds=2),
         static_summary=f"events of {workflow}",
         rpc_timeout=RPC_TIMEOUT,
-        **signal,
+        start_signal=signal,
+        start_signal_args=[argument],
     )
 
 

@@ -19,7 +19,7 @@ from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.log_tail import read_log
-from segue.models import Deployed, LogLine, Run, RunEvent, RunSummary, Workflow
+from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.submission import Definition, read_definition
 from segue.transport import AsyncTransport, Lost
 
@@ -287,11 +287,23 @@ class AsyncClient(ClientBase):
         return await self._transport.send(calls.get_plan(name, version))
 
     async def fire_event(self, workflow: str, event_id: str, payload: Any = None, *, name: str | None = None) -> str:
-        """Send an event to a workflow's event trigger; return the id of the run it starts.
+        """Send an event to a workflow's event trigger; return the id of the run that it starts, or would.
 
-        The same event id starts one run, however often it is sent.
+        The same event id starts one run, however often it is sent. `fire` says whether it does.
         """
+        return (await self.fire(workflow, event_id, payload, name=name)).run
+
+    async def fire(self, workflow: str, event_id: str, payload: Any = None, *, name: str | None = None) -> FiredEvent:
+        """Send an event as `fire_event` does; return what became of it."""
         return await self._transport.send(calls.fire_event(workflow, event_id, payload, name))
+
+    async def get_fired_event(self, workflow: str, event_id: str) -> FiredEvent:
+        """Return what became of an event that was sent before.
+
+        Raises:
+            NotFound: It was never sent, or started no run and is forgotten.
+        """
+        return await self._transport.send(calls.get_fired_event(workflow, event_id))
 
     async def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

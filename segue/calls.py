@@ -24,7 +24,7 @@ from segue.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from segue.models import Deployed, LogPage, Run, RunSummary, Workflow
+from segue.models import Deployed, FiredEvent, LogPage, Run, RunSummary, Workflow
 
 T = TypeVar("T")
 PREFIX = "/api/v1"
@@ -144,10 +144,15 @@ def get_plan(name: str, version: int) -> Call[dict[str, Any]]:
     return Call("GET", f"/workflows/{_part(name)}/versions/{version}", lambda found: dict(found["plan"]))
 
 
-def fire_event(workflow: str, event: str, payload: Any, name: str | None) -> Call[str]:
-    """Send an event; return the id of the run that it starts."""
+def fire_event(workflow: str, event: str, payload: Any, name: str | None) -> Call[FiredEvent]:
+    """Send an event; return what became of it."""
     body = {"id": event, "payload": payload, **({"name": name} if name is not None else {})}
-    return Call("POST", f"/workflows/{_part(workflow)}/events", lambda found: str(found["run"]), json=body)
+    return Call("POST", f"/workflows/{_part(workflow)}/events", FiredEvent.from_json, json=body)
+
+
+def get_fired_event(workflow: str, event: str) -> Call[FiredEvent]:
+    """Return what became of an event that was sent before."""
+    return Call("GET", f"/workflows/{_part(workflow)}/events", FiredEvent.from_json, query={"id": event})
 
 
 def list_vars() -> Call[dict[str, Any]]:

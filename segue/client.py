@@ -15,7 +15,7 @@ from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.log_tail import read_log
-from segue.models import Deployed, LogLine, Run, RunEvent, RunSummary, Workflow
+from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.submission import Definition, read_definition
 from segue.transport import Lost, Transport
 
@@ -281,11 +281,23 @@ class Client(ClientBase):
         return self._transport.send(calls.get_plan(name, version))
 
     def fire_event(self, workflow: str, event_id: str, payload: Any = None, *, name: str | None = None) -> str:
-        """Send an event to a workflow's event trigger; return the id of the run it starts.
+        """Send an event to a workflow's event trigger; return the id of the run that it starts, or would.
 
-        The same event id starts one run, however often it is sent.
+        The same event id starts one run, however often it is sent. `fire` says whether it does.
         """
+        return (self.fire(workflow, event_id, payload, name=name)).run
+
+    def fire(self, workflow: str, event_id: str, payload: Any = None, *, name: str | None = None) -> FiredEvent:
+        """Send an event as `fire_event` does; return what became of it."""
         return self._transport.send(calls.fire_event(workflow, event_id, payload, name))
+
+    def get_fired_event(self, workflow: str, event_id: str) -> FiredEvent:
+        """Return what became of an event that was sent before.
+
+        Raises:
+            NotFound: It was never sent, or started no run and is forgotten.
+        """
+        return self._transport.send(calls.get_fired_event(workflow, event_id))
 
     def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

@@ -132,6 +132,34 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class FiredEvent:
+    """What became of an event.
+
+    Attributes:
+        run: Id of the run that it starts, or would; the run is there when `state` is `started`.
+        state: `accepted` (nothing is decided yet), `started`, `debounced`, `superseded`, `condition_false`,
+            `condition_error`, `unmatched` or `dropped`.
+        reason: One sentence, with the values that a condition saw.
+        seen: An event with this id was sent before; sending it again changes nothing.
+    """
+
+    run: str
+    state: str
+    reason: str
+    seen: bool
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> FiredEvent:
+        """Read the service's object."""
+        return cls(
+            document["run"],
+            document.get("state") or "accepted",
+            document.get("reason") or "",
+            bool(document.get("seen")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run as lists show it."""
 

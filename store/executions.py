@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from workflows.messages import RunRequest
+from workflows.places import MAX_WAIT_SECONDS
 from workflows.plan import FINALLY_SECONDS, Plan
 
 GRACE = timedelta(minutes=15)
@@ -16,9 +17,14 @@ GRACE = timedelta(minutes=15)
 
 
 def execution_timeout(plan: Plan) -> timedelta:
-    """Return when Temporal ends a run whose interpreter has not ended it in time."""
+    """Return when Temporal ends a run whose interpreter has not ended it in time.
+
+    The run's own time-out does not count the wait for a place under a concurrency limit, nor the `finally` steps of a
+    run that was stopped, and Temporal's cannot know it.
+    """
+    wait = 0.0 if plan.concurrency is None else MAX_WAIT_SECONDS
     finals = FINALLY_SECONDS if any(step.phase == "finally" for step in plan.steps) else 0.0
-    return timedelta(seconds=plan.timeout + finals) + GRACE
+    return timedelta(seconds=plan.timeout + wait + finals) + GRACE
 
 
 def task_timeout(steps: int) -> timedelta:

@@ -138,7 +138,7 @@ class Fold:
         run.update(state=change.state, reason=change.reason)
         if change.state in TERMINAL_RUN_STATES:
             run.update(ended_at=at, output=change.value, error=_error(change.error))
-        else:
+        elif change.state == "running":
             run["started_at"] = run["started_at"] or at
         self._tell("run", "", row_as(Run, run).summary(), at, change.seq or None)
 

@@ -6,7 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from translator.fields import MAX_DURATION, parse_duration
+from translator.fields import MAX_DURATION
+from workflows.durations import parse_duration
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -250,7 +250,7 @@ class Observer:
         if now - memory.gone_since < GONE_SECONDS:
             return
         reason = "Temporal does not know this run any more: its history was deleted before its end was recorded"
-        if run.state == "pending":
+        if run.state == "pending" and run.applied == 0:
             reason = "the run was never started"
         if await finish_run(self._database, run.id, "failed", reason):
             logger.warning("run %s: %s", run.id, reason)

@@ -14,7 +14,7 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, TimeoutError, TimeoutType
 
 from store.folding import PendingAttempt
-from workflows.messages import RECORD_RUN, RESOLVE_RUN, StepError
+from workflows.messages import CONTROL_PREFIX, StepError
 
 _TAKEN = frozenset(
     {
@@ -29,11 +29,11 @@ _TAKEN = frozenset(
 async def pending_attempts(
     description: WorkflowExecutionDescription, converter: DataConverter
 ) -> Sequence[PendingAttempt]:
-    """Return the steps in flight; the interpreter's own reading and recording is no step."""
+    """Return the steps in flight; what the interpreter does for itself, such as recording, is no step."""
     return [
         await _attempt(activity, converter)
         for activity in description.raw_description.pending_activities
-        if activity.activity_type.name not in (RESOLVE_RUN, RECORD_RUN)
+        if not activity.activity_type.name.startswith(CONTROL_PREFIX)
     ]
 
 

@@ -58,10 +58,12 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     """Yield the worker of the interpreter, with the observer beside it; its database closes on leaving."""
     # Imported here: a step worker has no use for the database's libraries (150 MB and most of a second).
     from activities.control import ControlActivities
+    from activities.places import PlaceActivities
     from store.database import Database
     from workers.observer import Observer
     from workers.search_attributes import register_search_attributes
     from workflows.interpreter import DagRun
+    from workflows.slots import SegueSlots
     from workflows.trigger import SegueTrigger
 
     await register_search_attributes(client)
@@ -72,8 +74,8 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         worker = Worker(
             client,
             task_queue=CONTROL_QUEUE,
-            workflows=[DagRun, SegueTrigger],
-            activities=[control.resolve_run, control.record_run],
+            workflows=[DagRun, SegueSlots, SegueTrigger],
+            activities=[control.resolve_run, control.record_run, *PlaceActivities(client).all()],
             identity=identity(CONTROL_QUEUE),
             # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
             workflow_runner=UnsandboxedWorkflowRunner(),

@@ -19,6 +19,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, CancelledError
 
+from workflows.admission import Admission
 from workflows.board import Board
 from workflows.core import advance
 from workflows.exchange import (
@@ -62,6 +63,7 @@ from workflows.messages import (
     StepTask,
 )
 from workflows.messages import Event as Message
+from workflows.places import PLACE_SIGNAL, PlaceAnswer
 from workflows.plan import CONTROL_QUEUE, Step
 from workflows.state import State, begin
 from workflows.values import brief
@@ -109,6 +111,7 @@ class DagRun:
         self._record_limit = RECORD_LIMIT
         self._recording: asyncio.Task[None] | None = None
         self._end: EndRun | None = None
+        self._admission = Admission(self._journal, self._record, self._displaced)
 
     @workflow.run
     async def run(self, _arguments: Sequence[RawValue]) -> JSON:
@@ -134,6 +137,9 @@ class DagRun:
         state = begin(workflow.info().workflow_id, self._request)
         self._board = Board(state.graph.steps)
         self._add_search_attributes()
+        self._end = await self._admission.enter(state.graph.plan, self._request)
+        if self._end is not None:
+            return self._end
         seconds = state.graph.plan.timeout
         self._set_deadline(seconds, f"the run took longer than its timeout of {seconds:g} s")
         self._events.append(RunStarted(workflow.time()))
@@ -153,6 +159,14 @@ class DagRun:
         self._record_limit = RECORD_MISTAKE_LIMIT
         self._end = EndRun("failed", message, error=error)
         return self._end
+
+    @workflow.signal(name=PLACE_SIGNAL)
+    def place(self, answer: PlaceAnswer) -> None:
+        """Hear whether there is a place for this run under its concurrency limit."""
+        self._admission.hear(answer)
+
+    def _displaced(self, reason: str) -> None:
+        self._events.append(StopRequested(workflow.time(), "cancel", reason))
 
     @workflow.query(name=STATE_QUERY)
     def state(self, after: int = 0) -> RawValue:
@@ -177,11 +191,12 @@ class DagRun:
 
     async def _next_event(self) -> None:
         try:
-            await workflow.wait_condition(lambda: bool(self._events))
+            await workflow.wait_condition(lambda: bool(self._events) and not self._admission.lost)
         except asyncio.CancelledError:
             reason = workflow.cancellation_reason()
             if reason is None:
                 raise  # the worker forgets this run; nobody cancels it
+            self._admission.give_up()
             self._events.append(
                 StopRequested(workflow.time(), "cancel", reason[:MAX_REASON] or "the run was cancelled")
             )
@@ -327,9 +342,10 @@ class DagRun:
     async def _record_end(self) -> None:
         """Record up to the last transition; what has ended has ended, so a cancel that comes now changes nothing."""
         recording = asyncio.create_task(self._record_rest())
-        while not recording.done():
+        leaving = asyncio.create_task(self._admission.leave())
+        while not (recording.done() and leaving.done()):
             try:
-                await workflow.wait_condition(recording.done)
+                await workflow.wait_condition(lambda: recording.done() and leaving.done())
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
                     raise

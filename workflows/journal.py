@@ -30,9 +30,11 @@ class Journal:
         return len(self._texts)
 
     def append(self, transition: Transition) -> None:
-        """Keep a transition; their numbers are 1, 2, 3 ... without a gap."""
-        assert transition.seq == len(self._texts) + 1
-        self._texts.append(json.dumps(_compact(transition), separators=(",", ":")))
+        """Keep a transition under the next number: 1, 2, 3 ... without a gap.
+
+        It is numbered here, since a run has transitions before the core knows of it.
+        """
+        self._texts.append(json.dumps(_compact(transition, self.last + 1), separators=(",", ":")))
         if transition.state in TERMINAL_STEP_STATES or transition.state in TERMINAL_RUN_STATES:
             self._open.pop(transition.key, None)
         else:
@@ -42,8 +44,8 @@ class Journal:
         """Add the end of everything that has begun and not ended: steps are cancelled, and the run has failed."""
         self._open.pop("", None)
         for key in list(self._open):
-            self.append(Transition(self.last + 1, at, key, "cancelled", "the run ended"))
-        self.append(Transition(self.last + 1, at, "", "failed", error.message, error=error))
+            self.append(Transition(0, at, key, "cancelled", "the run ended"))
+        self.append(Transition(0, at, "", "failed", error.message, error=error))
 
     def batch(self, after: int, limit: int = MAX_BATCH_BYTES) -> tuple[bytes, int]:
         """Return `RunRecords` as JSON with the transitions after a number, as many as fit, and the last one's number.
@@ -61,10 +63,10 @@ class Journal:
         return f'{head[:-1]},"transitions":[{",".join(texts)}]}}'.encode(), after + len(texts)
 
 
-def _compact(transition: Transition) -> dict[str, Any]:
+def _compact(transition: Transition, seq: int) -> dict[str, Any]:
     """Leave out what the reader's defaults say anyway."""
     fields: dict[str, Any] = {
-        "seq": transition.seq,
+        "seq": seq,
         "at": transition.at,
         "key": transition.key,
         "state": transition.state,

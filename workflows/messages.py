@@ -34,6 +34,8 @@ StepState = Literal[
 TERMINAL_RUN_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 TERMINAL_STEP_STATES: frozenset[str] = frozenset({"succeeded", "failed", "upstream_failed", "skipped", "cancelled"})
 
+CONTROL_PREFIX = "segue."
+"""What the types of all activities of the control queue begin with; no step's does."""
 RESOLVE_RUN = "segue.resolve_run"
 RECORD_RUN = "segue.record_run"
 """Activity types of the control queue: `resolve_run(RunRequest) -> RunRequest`, `record_run(RunRecords) -> None`."""
@@ -42,7 +44,10 @@ STATE_QUERY = "state"
 """The query of `DagRun` that answers with `RunRecords`: every transition of the run so far."""
 
 FIRE_SIGNAL = "fire"
-"""The signal of `SegueTrigger`; its argument is an `Event`."""
+TRIGGERS_SIGNAL = "triggers"
+"""Signals of `SegueTrigger`; their arguments are an `Event` and a `TriggerUpdate`."""
+DECISION_QUERY = "decision"
+"""The query of `SegueTrigger`: the id of an event gives an `EventDecision`, or None when it is not known (any more)."""
 
 EVENT_SIGNAL = "event"
 """The signal of `DagRun` for its `wait` steps; its argument is an `Event`."""
@@ -78,6 +83,8 @@ class RunRequest:
         bundle: sha256 of the code bundle (hex), or None.
         event: The payload of the event that started the run.
         depth: How many runs it is inside of, as a step's child.
+        event_name: The event's name. With it, `params` are the templates of the trigger that it matched; without, as in
+            runs of before triggers could differ, they are those of the workflow's first event trigger.
     """
 
     workflow: str
@@ -89,6 +96,7 @@ class RunRequest:
     bundle: str | None = None
     plan: dict[str, Any] | None = None
     depth: int = 0
+    event_name: str | None = None
 
 
 @dataclass(slots=True)
@@ -244,11 +252,90 @@ class Release:
 
 
 @dataclass(slots=True)
+class EventTrigger:
+    """An event trigger of a workflow's newest version.
+
+    Attributes:
+        condition: Canonical expression over `event`, or None.
+        debounce: Seconds of quiet after which the last event of a burst counts; 0: each counts.
+        params: Templates over `event`.
+    """
+
+    name: str
+    condition: str | None = None
+    debounce: float = 0.0
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TriggerUpdate:
+    """The argument of `TRIGGERS_SIGNAL`: what the newest version says."""
+
+    version: int
+    triggers: list[EventTrigger] = field(default_factory=list)
+
+
+EventState = Literal[
+    "accepted",  # it has come, and nothing is decided
+    "started",  # its run
+    "debounced",  # waits for quiet
+    "superseded",  # by a later event of the same burst
+    "condition_false",
+    "condition_error",
+    "unmatched",  # no trigger waits for an event of this name
+    "dropped",  # its trigger was removed while it was debounced
+]
+
+
+@dataclass(slots=True)
+class EventDecision:
+    """What became of an event: an item of `TriggerRequest`, and the answer to `DECISION_QUERY`.
+
+    Attributes:
+        reason: One sentence, with the values that a condition saw.
+        run: The run that it started.
+        times: How often it has come.
+    """
+
+    id: str
+    state: EventState = "accepted"
+    reason: str = ""
+    run: str | None = None
+    times: int = 1
+
+
+@dataclass(slots=True)
+class Debounced:
+    """The last event of a burst that is not over.
+
+    Attributes:
+        trigger: Its trigger: the name, and its place among the triggers of that name.
+        due: When it has been quiet for long enough, seconds since the epoch.
+    """
+
+    trigger: str
+    event: Event
+    due: float
+
+
+@dataclass(slots=True)
 class TriggerRequest:
-    """The argument of `SegueTrigger`: the workflow it starts runs of, and what it has already seen."""
+    """The argument of `SegueTrigger`: the workflow it starts runs of, and what it knew when it began anew.
+
+    Attributes:
+        seen: Ids of events that came before.
+        triggers: None in what was started before triggers could differ: every event then starts a run.
+        version: Of the workflow, whose triggers they are.
+        decided: What became of the latest events.
+        debounced: Bursts that are not over.
+    """
 
     workflow: str
     seen: list[str] = field(default_factory=list)
+    triggers: list[EventTrigger] | None = None
+    version: int = 0
+    decided: list[EventDecision] = field(default_factory=list)
+    debounced: list[Debounced] = field(default_factory=list)
 
 
 JSON: TypeAlias = Any

@@ -26,18 +26,8 @@ from workflows import messages
 
 Build = Callable[[Any], Any]
 
-MESSAGES = (
-    messages.Cause,
-    messages.RunRequest,
-    messages.StepTask,
-    messages.StepResult,
-    messages.StepError,
-    messages.Transition,
-    messages.RunRecords,
-    messages.Event,
-    messages.Answer,
-    messages.Release,
-    messages.TriggerRequest,
+MESSAGES: tuple[type, ...] = tuple(
+    each for each in vars(messages).values() if isinstance(each, type) and dataclasses.is_dataclass(each)
 )
 
 

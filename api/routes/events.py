@@ -5,6 +5,8 @@ A run's events have numbers without gaps, so a client that was cut off names the
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -12,25 +14,32 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
 
-from api.problems import Problem, invalid, not_found
+from api.problems import Problem, invalid, not_found, unavailable
 from api.routes.runs import RunId, require_run
 from api.routes.workflows import Name
 from api.run_ids import event_run_id
 from api.schemas import Fire, Fired
 from api.services import InDatabase, InServices, InTemporal, Services
 from api.strict_json import StrictRoute
-from api.triggers import fire
+from api.temporal import Temporal
+from api.triggers import event_triggers, fire, look_up
 from store import rows
-from store.database import DatabaseUnavailable
+from store.database import Database, DatabaseUnavailable
 from store.events import events_after, last_seq
 from store.runs import get_run
 from store.workflows import get_workflow
-from workflows.messages import Event
+from workflows.messages import Event, EventDecision, TriggerUpdate
+from workflows.plan import Trigger
 
 router = APIRouter(tags=["events"], route_class=StrictRoute)
 
 MAX_PAYLOAD_BYTES = 64 * 1024
+DECISION_SECONDS = 0.8
+"""How long an answer is held back for what became of the event, when no worker is there to say it."""
+DECISION_POLL_SECONDS = 0.02
 
 PAGE = 500
 QUICK_POLL_SECONDS = 0.15
@@ -41,22 +50,76 @@ COMMENT_SECONDS = 10.0
 
 @router.post("/workflows/{name}/events", status_code=202, summary="Send an event")
 async def send(name: Name, body: Fire, database: InDatabase, temporal: InTemporal) -> Fired:
-    """Start a run by the workflow's event trigger; the same event id starts one run, however often it is sent."""
+    """Start a run by the workflow's event trigger; the same event id starts one run, however often it is sent.
+
+    The first trigger of the event's name whose `if` holds decides; the answer says what became of the event, or
+    `accepted` when that takes longer: the event is kept then, and can be looked up.
+    """
     workflow = await get_workflow(database, name)
     if workflow is None:
         raise not_found("workflow", name)
-    known = [trigger["spec"].get("name") or "" for trigger in workflow.triggers if trigger["kind"] == "event"]
+    triggers = event_triggers([Trigger(**trigger) for trigger in workflow.triggers])
+    known = list(dict.fromkeys(trigger.name for trigger in triggers))
     if not known:
         raise Problem(409, "no_event_trigger", f"The workflow {name!r} has no event trigger.")
     if body.name not in known and not (body.name is None and len(known) == 1):
         raise invalid([("name", f"the workflow waits for {', '.join(map(repr, known))}")])
     if len(json.dumps(body.payload).encode()) > MAX_PAYLOAD_BYTES:
         raise invalid([("payload", f"an event may carry at most {MAX_PAYLOAD_BYTES:,} bytes of JSON")])
-    run = event_run_id(name, body.id)
-    if await get_run(database, run) is None:
+    if (started := await _started(database, name, body.id)) is not None:
+        return started
+    event = Event(body.id, body.name or known[0], body.payload)
+    async with temporal.session() as client:
+        await fire(client, name, event, TriggerUpdate(workflow.version, triggers))
+    return _fired(name, await _decision_soon(temporal, name, body.id))
+
+
+@router.get("/workflows/{name}/events", summary="One event")
+async def get(
+    name: Name,
+    event: Annotated[str, Query(alias="id", min_length=1, max_length=200, description="The id it was sent with.")],
+    database: InDatabase,
+    temporal: InTemporal,
+) -> Fired:
+    """Return what became of an event; one that started no run is forgotten after some hundred others."""
+    if await get_workflow(database, name) is None:
+        raise not_found("workflow", name)
+    if (started := await _started(database, name, event)) is not None:
+        return started
+    try:
         async with temporal.session() as client:
-            await fire(client, name, Event(body.id, body.name or known[0], body.payload))
-    return Fired(run=run)
+            decision = await look_up(client, name, event)
+    except (RPCError, WorkflowQueryFailedError) as error:
+        raise unavailable("The control worker") from error
+    if decision is None:
+        raise not_found("event", event)
+    return _fired(name, decision)
+
+
+async def _started(database: Database, name: str, event: str) -> Fired | None:
+    """Return that an event has started its run, if it has."""
+    run = event_run_id(name, event)
+    if await get_run(database, run) is None:
+        return None
+    return Fired(run=run, state="started", reason=f"started run {run}", seen=True)
+
+
+async def _decision_soon(temporal: Temporal, name: str, event: str) -> EventDecision:
+    """Return what became of an event that was handed on, if that is known in a moment."""
+    # What cannot be found out now is not lost: Temporal has the event.
+    with contextlib.suppress(Problem, RPCError, WorkflowQueryFailedError):
+        async with temporal.session(DECISION_SECONDS) as client:
+            while True:
+                found = await look_up(client, name, event)
+                if found is not None and found.state != "accepted":
+                    return found
+                await asyncio.sleep(DECISION_POLL_SECONDS)
+    return EventDecision(event)
+
+
+def _fired(name: str, decision: EventDecision) -> Fired:
+    run = decision.run or event_run_id(name, decision.id)
+    return Fired(run=run, state=decision.state, reason=decision.reason, seen=decision.times > 1)
 
 
 async def _run_of_stream(run: RunId, database: InDatabase) -> rows.Run:

@@ -119,7 +119,7 @@ async def _make_triggers_live(database: Database, temporal: Temporal, name: str)
     applied = 0
     while (newest := await get_version(database, name)) is not None and newest.version != applied:
         async with temporal.session(TRIGGER_PATIENCE_SECONDS) as client:
-            await apply_triggers(client, Plan.from_json(newest.plan))
+            await apply_triggers(client, Plan.from_json(newest.plan), newest.version)
         applied = newest.version
 
 

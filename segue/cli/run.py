@@ -80,7 +80,7 @@ def fire(
 ) -> None:
     """Send an event to a workflow.
 
-    Prints the id of the run that its event trigger starts.
+    Prints the id of the run that its event trigger starts; why it starts none, or none yet, goes to stderr.
     """
     from segue.client import Client
     from segue.errors import SubmitError
@@ -90,7 +90,11 @@ def fire(
     except ValueError as error:
         raise SubmitError(f"--payload is not JSON: {error}.") from None
     with Client() as client:
-        typer.echo(client.fire_event(workflow, event_id, value, name=name))
+        event = client.fire(workflow, event_id, value, name=name)
+    if event.state in ("accepted", "started"):
+        typer.echo(event.run)
+    else:
+        print(f"{event.state}: {event.reason}", file=sys.stderr)
 
 
 @contextmanager

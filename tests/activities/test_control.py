@@ -116,6 +116,15 @@ async def test_an_events_params_are_computed_from_its_payload(database: Database
     assert resolved.event == {"rows": 7, "name": "x"}
 
 
+async def test_an_events_params_are_those_of_the_trigger_that_it_matched(database: Database) -> None:
+    await deploy_workflow(database, plan(EVENT, Trigger("event", {"name": "model"}, {"rows": 9})), {}, None)
+    known = RunRequest("train", cause=Cause("event", "e-1"), event={"rows": 4}, event_name="model")
+    resolved = await resolve(database, replace(known, params={"rows": "${{ event.rows * 2 }}"}))
+    assert resolved.params == {"rows": 8, "name": "digits"}
+    refused = await refusal(database, known, "train-2")
+    assert "params.rows: is required" in refused.message, "a trigger without params has none, whatever others have"
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [({"rows": 0, "name": "x"}, "params.rows"), ({"name": "x"}, "event"), (None, "event"), ("text", "event")],

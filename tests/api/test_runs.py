@@ -14,7 +14,7 @@ from store.recording import get_request
 from store.vars import set_var
 from tests.api.conftest import Api
 from tests.api.samples import deployed, fresh, mapped, move, plan, recorded_run
-from workflows.plan import Step
+from workflows.plan import Concurrency, Step
 
 PARAMS = {"rows": {"type": "integer", "minimum": 1}, "name": {"type": "string", "default": "digits"}}
 
@@ -55,6 +55,16 @@ async def test_a_run_is_noted_and_started(api: Api, temporal: Client) -> None:
     assert request is not None
     assert request.vars["START_URL"] == "http://x"
     assert request.plan == made.to_json()
+
+
+async def test_temporal_gives_a_run_that_may_have_to_wait_for_a_place_the_time_to_do_so(
+    api: Api, temporal: Client
+) -> None:
+    made = await deployed(api.database, plan(fresh("limited"), timeout=60.0, concurrency=Concurrency("all")))
+    run = (await api.http.post("/runs", json={"workflow": made.workflow})).json()
+    description = await temporal.get_workflow_handle(run["id"]).describe()
+    allowed = description.raw_description.execution_config.workflow_execution_timeout.ToSeconds()
+    assert allowed == 60 + 15 * 60 + 30 * 86_400
 
 
 @pytest.mark.parametrize(

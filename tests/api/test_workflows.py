@@ -266,15 +266,22 @@ async def test_an_event_is_handed_to_the_listener(api: Api, temporal: Client) ->
     ]
     assert [answer.status_code for answer in answers] == [202, 202]
     expected = f"{name}-event-{hashlib.sha256(b'upload-1').hexdigest()[:16]}"
-    assert [answer.json() for answer in answers] == [{"run": expected}] * 2
+    # No worker is there that could say more.
+    kept = {"run": expected, "state": "accepted", "reason": "", "seen": False}
+    assert [answer.json() for answer in answers] == [kept] * 2
     history = await temporal.get_workflow_handle(f"segue-trigger-{name}").fetch_history()
     signals = [
         event.workflow_execution_signaled_event_attributes
         for event in history.events
         if event.HasField("workflow_execution_signaled_event_attributes")
     ]
-    assert {signal.signal_name for signal in signals} == {"fire"}
-    [event] = await temporal.data_converter.decode(signals[0].input.payloads)
+    assert [signal.signal_name for signal in signals] == ["triggers", "fire", "fire"]
+    [update] = await temporal.data_converter.decode(signals[0].input.payloads)
+    assert update == {
+        "version": 1,
+        "triggers": [{"name": "data.ready", "condition": None, "debounce": 0.0, "params": {}}],
+    }
+    [event] = await temporal.data_converter.decode(signals[1].input.payloads)
     assert event == {"id": "upload-1", "name": "data.ready", "payload": {"rows": 5}}
 
 
@@ -284,7 +291,9 @@ async def test_an_event_whose_run_is_there_is_not_handed_on(api: Api, temporal: 
     run = f"{name}-event-{hashlib.sha256(b'1').hexdigest()[:16]}"
     await recorded_run(api.database, made, run)
     answer = await api.http.post(f"/workflows/{name}/events", json={"id": "1"})
-    assert (answer.status_code, answer.json()) == (202, {"run": run})
+    known = {"run": run, "state": "started", "reason": f"started run {run}", "seen": True}
+    assert (answer.status_code, answer.json()) == (202, known)
+    assert await api.get(f"/workflows/{name}/events", params={"id": "1"}) == known
     with pytest.raises(RPCError):
         await temporal.get_workflow_handle(f"segue-trigger-{name}").describe()
 
@@ -324,13 +333,25 @@ async def test_an_event_of_several_must_be_named(api: Api) -> None:
     assert answer.status_code == 202
 
 
-async def test_a_schedule_that_temporal_refuses_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"timezone": "Mars/Olympus"}, "there is no time zone 'Mars/Olympus'"),
+        ({"cron": "61 6 * * *"}, "Temporal refuses this schedule: "),
+        ({"start": "soon"}, "start is no time or date"),
+    ],
+)
+async def test_a_schedule_that_cannot_tick_is_named(
+    api: Api, monkeypatch: pytest.MonkeyPatch, spec: dict[str, str], said: str
+) -> None:
     """Whatever passes our own check and not Temporal's must not become a 500."""
     from api.routes import workflows as routes
 
     name = fresh("refused")
-    refused = plan(name, triggers=(schedule(timezone="Mars/Olympus"),))
+    refused = plan(name, triggers=(schedule(**spec),))
     monkeypatch.setattr(routes, "compile_yaml", lambda text, filename, files: refused)
     answer = await deploy(api, name)
     assert (answer.status_code, answer.json()["code"]) == (422, "trigger_invalid")
-    assert answer.json()["errors"][0]["path"] == "triggers[0].schedule"
+    [error] = answer.json()["errors"]
+    assert error["path"] == "triggers[0].schedule"
+    assert error["message"].startswith(said)

@@ -65,6 +65,23 @@ def interleaved(draw: Any) -> list[Happening]:
     return happenings
 
 
+def test_a_run_that_waits_for_a_place_is_pending_and_has_not_started() -> None:
+    folded = new_fold()
+    for seq, (state, reason) in enumerate([("pending", "held by a"), ("pending", "held by b"), ("running", "")], 1):
+        folded.apply(Transition(seq, NOON + seq, "", state, reason), NOW)
+    told = [(event["data"]["state"], event["data"]["reason"], event["data"]["started_at"]) for event in folded.events]
+    assert told[:2] == [("pending", "held by a", None), ("pending", "held by b", None)]
+    assert folded.run["started_at"] == datetime.fromtimestamp(NOON + 3, UTC)
+
+
+def test_a_run_that_is_cancelled_while_it_waits_never_started() -> None:
+    folded = new_fold()
+    folded.apply(Transition(1, NOON, "", "pending", "held by a"), NOW)
+    folded.apply(Transition(2, NOON + 1, "", "cancelled", "enough"), NOW)
+    assert (folded.run["state"], folded.run["started_at"]) == ("cancelled", None)
+    assert folded.run["ended_at"] == datetime.fromtimestamp(NOON + 1, UTC)
+
+
 @given(interleaved())
 def test_sightings_never_change_what_the_interpreter_recorded(happenings: list[Happening]) -> None:
     folded = fold(happenings)

@@ -304,6 +304,15 @@ async def test_a_run_that_temporal_has_forgotten_is_failed_and_not_run_again(
     assert [w async for w in client.list_workflows(f"WorkflowId = '{run}'")] == []
 
 
+async def test_a_run_that_temporal_has_forgotten_while_it_waited_for_a_place_is_failed_and_not_started_again(
+    client: Client, database: Database, worker: Worker
+) -> None:
+    run = await accepted(database, Transition(1, 1_700_000_000.0, "", "pending", "waits for a place"))
+    ended = await observed(Observer(client, database, interval=0.02), database, run, "failed")
+    assert ended.reason.startswith("Temporal does not know this run any more")
+    assert [w async for w in client.list_workflows(f"WorkflowId = '{run}'")] == []
+
+
 async def test_one_bad_row_stops_no_other_run(
     client: Client, database: Database, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,10 +15,12 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.places import PlaceActivities
 from tests.workflows.scripted import Actors, Control
 from workflows.interpreter import DagRun
 from workflows.messages import STATE_QUERY, Cause, RunRecords, RunRequest, Transition
 from workflows.plan import CONTROL_QUEUE, Plan
+from workflows.slots import SegueSlots
 from workflows.trigger import SegueTrigger
 
 PATIENCE = timedelta(seconds=60)
@@ -77,8 +79,8 @@ class House:
         interpreter = Worker(
             self.client,
             task_queue=CONTROL_QUEUE,
-            workflows=[DagRun, SegueTrigger],
-            activities=self.control.all(),
+            workflows=[DagRun, SegueSlots, SegueTrigger],
+            activities=[*self.control.all(), *PlaceActivities(self.client).all()],
             **{**given, **options},
         )
         steps = Worker(

@@ -19,19 +19,24 @@ from temporalio.client import WorkflowHandle
 from tests.servers import Temporal
 from tests.workflows.driving import plan, step
 from tests.workflows.house import House
+from workflows.events import event_run_id
 from workflows.messages import (
     ANSWER_SIGNAL,
     EVENT_SIGNAL,
     FIRE_SIGNAL,
     RELEASE_SIGNAL,
+    TRIGGERS_SIGNAL,
     Answer,
     Cause,
     Event,
+    EventTrigger,
     Release,
     TriggerRequest,
+    TriggerUpdate,
 )
-from workflows.plan import CONTROL_QUEUE, Map, Retry, Timeout
-from workflows.trigger import SegueTrigger, event_run_id
+from workflows.places import WhenFull, slots_id
+from workflows.plan import CONTROL_QUEUE, Concurrency, Map, Retry, Timeout
+from workflows.trigger import SegueTrigger
 
 PRIVATE = {"identity", "stackTrace", "workerControlTaskQueue"}
 HISTORIES = Path(__file__).parents[1] / "histories"
@@ -171,6 +176,26 @@ async def children(house: House) -> Handle:
     return handle
 
 
+async def decided_events(house: House) -> Handle:
+    """Events of three kinds: one that starts a run, one whose condition is false, and a burst; then a new version."""
+    house.control.plans["choosy"] = plan(step("a"))
+    triggers = [EventTrigger("rows", "event.rows > 2"), EventTrigger("file", debounce=0.5, params={"by": "file"})]
+    handle = await house.client.start_workflow(
+        SegueTrigger.run,
+        TriggerRequest("choosy", triggers=triggers, version=1),
+        id="segue-trigger-choosy",
+        task_queue=CONTROL_QUEUE,
+    )
+    for event, name, rows in (("r-1", "rows", 1), ("r-3", "rows", 3), ("f-1", "file", 0), ("f-2", "file", 0)):
+        await handle.signal(FIRE_SIGNAL, Event(event, name, {"rows": rows}))
+    await _event_run(house, "choosy", "f-2")
+    await handle.signal(TRIGGERS_SIGNAL, TriggerUpdate(2, [EventTrigger("rows")]))
+    await handle.signal(FIRE_SIGNAL, Event("r-0", "rows", {"rows": 0}))
+    await _event_run(house, "choosy", "r-0")
+    await handle.cancel()
+    return handle
+
+
 async def hold(house: House) -> Handle:
     handle = await house.start(plan(step("a", inputs={"fail": "ExitCode"}), step("b", "a"), on_failure="hold"))
     for times, action in ((1, "retry"), (2, "fail")):
@@ -195,11 +220,73 @@ async def stop_on_failure(house: House) -> Handle:
     )
 
 
+async def _event_run(house: House, name: str, event: str) -> None:
+    run = event_run_id(name, event)
+    await house.until(lambda: run in house.control.records)
+    await house.ended(house.client.get_workflow_handle(run))
+
+
+async def waited(house: House) -> Handle:
+    """A run that waits for a place, hears that the holder has changed, and then goes on."""
+    first = await _limited(house, "hang")
+    await house.until_called(first.id, "a")
+    second = await _limited(house, "hang")
+    await _until_held_by(house, second, first)
+    third = await _limited(house, "give")
+    await _until_held_by(house, third, first)
+    await first.cancel()
+    await _until_held_by(house, third, second)
+    await second.cancel()
+    return third
+
+
+async def refused(house: House) -> Handle:
+    """A run that finds no place and ends at once."""
+    first = await _limited(house, "hang", key="full", when_full="skip")
+    await house.until_called(first.id, "a")
+    second = await _limited(house, "give", key="full", when_full="skip")
+    await house.ended(second)
+    await first.cancel()
+    return second
+
+
+async def slots(house: House) -> Handle:
+    """The places of a key: one that is given back, one that a newcomer takes, one whose holder was terminated."""
+    first = await _limited(house, "hang", key="slots")
+    await house.until_called(first.id, "a")
+    second = await _limited(house, "hang", key="slots")
+    await _until_held_by(house, second, first)
+    await first.cancel()
+    await house.until_called(second.id, "a")
+    third = await _limited(house, "hang", key="slots", when_full="cancel_oldest")
+    await house.until_called(third.id, "a")
+    fourth = await _limited(house, "give", key="slots")
+    await _until_held_by(house, fourth, third)
+    await third.terminate()
+    await house.ended(fourth)
+    return house.client.get_workflow_handle(slots_id("limited", "slots"))
+
+
+async def _limited(house: House, act: str, key: str = "one", when_full: WhenFull = "queue") -> Handle:
+    return await house.start(
+        plan(step("a", inputs={act: 1}), concurrency=Concurrency(f"{key}", 1, when_full)), "limited"
+    )
+
+
+async def _until_held_by(house: House, waiting: Handle, holder: Handle) -> None:
+    def it_says() -> bool:
+        told = house.control.records.get(waiting.id)
+        return bool(told) and told[-1].reason.endswith(f"held by {holder.id}")
+
+    await house.until(it_says)
+
+
 BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
     each.__name__: each
     for each in (
         *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
         *(waits, approval, children, hold, stop_on_failure),
+        *(decided_events, waited, refused, slots),
     )
 }
 

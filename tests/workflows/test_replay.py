@@ -10,6 +10,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from workflows.interpreter import DagRun
+from workflows.slots import SegueSlots
 from workflows.trigger import SegueTrigger
 
 FILES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
@@ -18,7 +19,7 @@ FILES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 def replayer() -> Replayer:
     # Without the workers' `workflow_failure_exception_types`: with it, a run that goes another way ends as a failed
     # run, and the replayer waits for ever instead of saying so.
-    return Replayer(workflows=[DagRun, SegueTrigger], workflow_runner=UnsandboxedWorkflowRunner())
+    return Replayer(workflows=[DagRun, SegueSlots, SegueTrigger], workflow_runner=UnsandboxedWorkflowRunner())
 
 
 def test_histories_of_many_kinds_are_there() -> None:

@@ -12,10 +12,19 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from tests.workflows.driving import plan, step
 from tests.workflows.house import House
-from workflows import trigger
-from workflows.messages import FIRE_SIGNAL, Event, TriggerRequest
+from workflows import events, trigger
+from workflows.events import event_run_id
+from workflows.messages import (
+    DECISION_QUERY,
+    FIRE_SIGNAL,
+    TRIGGERS_SIGNAL,
+    Event,
+    EventDecision,
+    EventTrigger,
+    TriggerRequest,
+    TriggerUpdate,
+)
 from workflows.plan import CONTROL_QUEUE
-from workflows.trigger import event_run_id
 
 
 async def listening(house: House, name: str, **steps: Any) -> WorkflowHandle[Any, Any]:
@@ -28,10 +37,10 @@ async def listening(house: House, name: str, **steps: Any) -> WorkflowHandle[Any
     )
 
 
-async def outputs(house: House, name: str, *events: str) -> list[Any]:
+async def outputs(house: House, name: str, *sent: str) -> list[Any]:
     """Wait for the runs of these events, and return what they gave."""
     given = []
-    for event in events:
+    for event in sent:
         handle = house.client.get_workflow_handle(event_run_id(name, event))
         await house.until(partial(house.control.records.__contains__, handle.id))
         given.append((await house.ended(handle)).value)
@@ -72,7 +81,7 @@ async def test_an_event_that_was_forgotten_still_starts_no_second_run(house: Hou
 
 async def test_a_long_life_begins_anew_and_loses_no_event(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trigger, "EVENTS_PER_EXECUTION", 3)
-    monkeypatch.setattr(trigger, "EVENTS_REMEMBERED", 2)
+    monkeypatch.setattr(events, "EVENTS_REMEMBERED", 2)
     told = await listening(house, "busy")
     names = [f"e-{number}" for number in range(10)]
     for number, name in enumerate(names):
@@ -95,3 +104,106 @@ async def test_runs_go_on_when_their_trigger_is_removed(house: House) -> None:
     await told.terminate()
     assert await outputs(house, "slow", "e-1") == [1]
     assert (await told.describe()).status is WorkflowExecutionStatus.TERMINATED
+
+
+# Triggers that differ: names, conditions, debounce.
+
+
+async def with_triggers(house: House, name: str, *triggers: EventTrigger) -> WorkflowHandle[Any, Any]:
+    """Start the listener of a workflow whose runs give their params."""
+    house.control.plans[name] = plan(step("a", inputs={"give": "${{ params }}"}), output="${{ steps.a.output }}")
+    return await house.client.start_workflow(
+        "SegueTrigger", TriggerRequest(name, triggers=[*triggers]), id=f"segue-trigger-{name}", task_queue=CONTROL_QUEUE
+    )
+
+
+async def decided(told: WorkflowHandle[Any, Any], event: str, *states: str) -> EventDecision:
+    """Wait until an event is in one of these states."""
+    async with asyncio.timeout(30):
+        while True:
+            found = await told.query(DECISION_QUERY, event, result_type=EventDecision | None)  # type: ignore[arg-type]
+            if found is not None and found.state in states:
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def test_an_event_gets_the_params_of_its_own_trigger(house: House) -> None:
+    told = await with_triggers(
+        house,
+        "several",
+        EventTrigger("data", params={"rows": "${{ event.rows }}"}),
+        EventTrigger("model", params={"kind": "model"}),
+        EventTrigger("bare"),
+    )
+    for event in (Event("e-1", "data", {"rows": 5}), Event("e-2", "model"), Event("e-3", "bare")):
+        await told.signal(FIRE_SIGNAL, event)
+    assert await outputs(house, "several", "e-1", "e-2", "e-3") == [
+        {"rows": "${{ event.rows }}"},  # rendered by `resolve_run`, which is a scripted one here
+        {"kind": "model"},
+        {},
+    ]
+    await told.cancel()
+
+
+async def test_an_event_whose_condition_is_false_starts_no_run_and_says_why(house: House) -> None:
+    told = await with_triggers(house, "picky", EventTrigger("data", "event.rows > 500"))
+    for event in (Event("few", "data", {"rows": 5}), Event("none", "data", {}), Event("many", "data", {"rows": 501})):
+        await told.signal(FIRE_SIGNAL, event)
+    assert await outputs(house, "picky", "many") == [{}]
+    few = await decided(told, "few", "condition_false")
+    assert few.reason == "started no run: `event.rows > 500` (event.rows = 5) is false"
+    assert (await decided(told, "none", "condition_error")).reason.startswith("started no run: if: ")
+    many = await decided(told, "many", "started")
+    assert many.run == event_run_id("picky", "many")
+    assert [run for run in house.control.records if run.startswith("picky-event-")] == [many.run]
+    await told.cancel()
+
+
+async def test_a_burst_of_events_starts_one_run_with_the_last_of_them(house: House) -> None:
+    told = await with_triggers(house, "calm", EventTrigger("data", debounce=0.6, params={"rows": "r"}))
+    names = [f"e-{number}" for number in range(6)]
+    for name in names:
+        await told.signal(FIRE_SIGNAL, Event(name, "data", {"rows": 1}))
+    await told.signal(FIRE_SIGNAL, Event("e-0", "data", {"rows": 1}))  # again: it prolongs nothing
+    assert await outputs(house, "calm", "e-5") == [{"rows": "r"}]
+    assert [run for run in house.control.records if run.startswith("calm-event-")] == [event_run_id("calm", "e-5")]
+    assert (await decided(told, "e-4", "superseded")).reason.startswith("superseded by the event 'e-5'")
+    assert (await decided(told, "e-0", "superseded")).times == 2
+    await told.signal(FIRE_SIGNAL, Event("later", "data"))
+    assert await outputs(house, "calm", "later") == [{"rows": "r"}]
+    await told.cancel()
+
+
+async def test_a_burst_outlives_beginning_anew(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trigger, "EVENTS_PER_EXECUTION", 2)
+    told = await with_triggers(house, "lasting", EventTrigger("data", debounce=1.0))
+    for name in ("e-1", "e-2"):
+        await told.signal(FIRE_SIGNAL, Event(name, "data"))
+    now = house.client.get_workflow_handle("segue-trigger-lasting")
+    assert (await decided(now, "e-2", "debounced")).reason == "starts a run when no other event has come for 1 s"
+    assert await outputs(house, "lasting", "e-2") == [{}]
+    assert (await now.describe()).run_id != told.first_execution_run_id
+    await now.cancel()
+
+
+async def test_a_deploy_changes_the_triggers_of_a_listener_that_goes_on(house: House) -> None:
+    told = await with_triggers(house, "changing", EventTrigger("data", debounce=3600.0), EventTrigger("old"))
+    await told.signal(FIRE_SIGNAL, Event("e-1", "data"))
+    await decided(told, "e-1", "debounced")
+    await told.signal(TRIGGERS_SIGNAL, TriggerUpdate(2, [EventTrigger("new", params={"by": "2"})]))
+    assert "was removed while it was debounced" in (await decided(told, "e-1", "dropped")).reason
+    await told.signal(FIRE_SIGNAL, Event("e-2", "old"))
+    await told.signal(FIRE_SIGNAL, Event("e-3", "new"))
+    assert await outputs(house, "changing", "e-3") == [{"by": "2"}]
+    assert "there are 'new'" in (await decided(told, "e-2", "unmatched")).reason
+    await told.cancel()
+
+
+async def test_a_listener_of_before_triggers_could_differ_learns_of_them(house: House) -> None:
+    told = await listening(house, "learning")
+    await told.signal(FIRE_SIGNAL, Event("e-1", "whatever", {"rows": 1}))
+    assert await outputs(house, "learning", "e-1") == [1]
+    await told.signal(TRIGGERS_SIGNAL, TriggerUpdate(1, [EventTrigger("data", "event.rows > 1")]))
+    await told.signal(FIRE_SIGNAL, Event("e-2", "data", {"rows": 1}))
+    await decided(told, "e-2", "condition_false")
+    await told.cancel()

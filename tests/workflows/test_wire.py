@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.converter import DataConverter
 
-from workflows import messages
 from workflows.messages import RunRecords, RunRequest, StepResult, StepTask
 from workflows.wire import CONVERTER, MESSAGES
 
@@ -93,8 +92,3 @@ def test_what_does_not_fit_is_refused_as_temporal_refuses_it(kind: type, value: 
     for reader in (OURS, THEIRS):
         with pytest.raises((TypeError, RuntimeError)):
             reader.from_payload(payload, kind)
-
-
-def test_every_message_is_known() -> None:
-    named = vars(messages).values()
-    assert {each for each in named if dataclasses.is_dataclass(each)} == set(MESSAGES)

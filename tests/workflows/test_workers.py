@@ -11,7 +11,7 @@ from tests.servers import Temporal
 from tests.workflows.driving import plan, step
 from tests.workflows.house import House
 from workflows.messages import Event, TriggerRequest
-from workflows.plan import CONTROL_QUEUE, Map, Retry
+from workflows.plan import CONTROL_QUEUE, Concurrency, Map, Retry
 
 STEPS = (
     step("a", inputs={"give": {"n": 3}}),
@@ -36,6 +36,10 @@ async def test_runs_and_triggers_go_the_same_way(temporal: Temporal, options: di
         await house.until_called(handle.id, "hung")
         await handle.cancel()
         assert (await house.ended(handle)).states["hung"] == "cancelled"
+
+        limited = plan(step("a", inputs={"rest": 0.2}), concurrency=Concurrency("all"))
+        first, second = await house.start(limited, handle.id), await house.start(limited, handle.id)
+        assert [(await house.ended(each)).state for each in (first, second)] == ["succeeded", "succeeded"]
 
         house.control.plans["told"] = plan(step("a"))
         name = f"segue-trigger-told-{handle.id}"

@@ -10,9 +10,9 @@ import { LinkMark, LostBanner } from "../link.tsx";
 import { groups } from "../model.ts";
 import { usePolled } from "../poll.ts";
 import { go } from "../router.ts";
+import { triggerText } from "../triggers.ts";
 import type { Plan, Run, Workflow } from "../types.ts";
 import { RunTable } from "./runs.tsx";
-import { triggerText } from "./workflows.tsx";
 
 export function WorkflowPage({ name }: { name: string }) {
   const { value, link, failure } = usePolled(name, (signal) => api.workflow(name, signal));

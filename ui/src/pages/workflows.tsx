@@ -5,7 +5,8 @@ import { ago, moment } from "../format.ts";
 import { LinkMark, LostBanner } from "../link.tsx";
 import { usePolled } from "../poll.ts";
 import { StateMark } from "../states.tsx";
-import type { Trigger, WorkflowSummary } from "../types.ts";
+import { triggerText } from "../triggers.ts";
+import type { WorkflowSummary } from "../types.ts";
 
 export function WorkflowsPage() {
   const { value, link, failure } = usePolled("workflows", (signal) => api.workflows(signal));
@@ -68,11 +69,4 @@ function Row({ workflow }: { workflow: WorkflowSummary }) {
       </td>
     </tr>
   );
-}
-
-/** `schedule 0 6 * * MON Europe/Paris`, `event dataset.published`. */
-export function triggerText(trigger: Trigger): string {
-  const spec = { ...trigger, ...trigger.spec };
-  const words = trigger.kind === "schedule" ? [spec.cron, spec.timezone] : [spec.name];
-  return [trigger.kind, ...words].filter((word) => typeof word === "string").join(" ");
 }
