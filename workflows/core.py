@@ -235,7 +235,8 @@ class _Turn:
         if step.condition is not None:
             seen = look(step.condition, self.state.scope, "if")
             if seen.error is not None:
-                self._end(number, "failed", failed(seen.error), error=seen.error, detail=why.detail)
+                detail = {**why.detail, "if": seen.to_json()}
+                self._end(number, "failed", failed(seen.error), error=seen.error, detail=detail)
                 return
             why = with_condition(why, seen)
             if not seen.result:
