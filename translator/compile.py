@@ -15,6 +15,7 @@ from translator.order import plan_order
 from translator.read_workflow import read_workflow
 from translator.references import References
 from translator.trigger_params import check_trigger_params
+from translator.type_checks import TypeChecks
 from workflows.messages import MAX_TASK_BYTES
 from workflows.plan import Code, Edge, Plan, Retry, Step, Timeout
 
@@ -31,7 +32,8 @@ def compile_tree(node: Node, report: Report) -> Plan:
         DefinitionError: Something is wrong; it has every problem.
     """
     definition = read_workflow(node, report)
-    References(definition, report).check()
+    wrong = References(definition, report).check()
+    TypeChecks(definition, report, wrong).check()
     for trigger in definition.triggers:
         check_trigger_params(trigger, definition.params, report)
     order = plan_order(definition.steps, report)

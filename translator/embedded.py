@@ -18,6 +18,12 @@ from workflows.templates import CLOSING, OPENING, expressions_in
 _Names = frozenset[str]
 
 
+class Condition(Use):
+    """An expression that must give true or false."""
+
+    __slots__ = ()
+
+
 def read_template(node: Node, names: _Names, uses: list[Use], report: Report) -> Any:
     """Return a value as a canonical template.
 
@@ -64,7 +70,7 @@ def read_condition(
     use = _use(node, offset, text, names, edge_from, report)
     if use is None:
         return None
-    uses.append(use)
+    uses.append(Condition(use.expression, node, offset, names, edge_from))
     return use.expression.text
 
 

@@ -30,10 +30,15 @@ class References:
         self.steps = definition.steps
         self.report = report
         self.has_event = any(trigger.trigger.kind == "event" for trigger in definition.triggers)
+        self.wrong: set[int] = set()
         self.variables = {step.map.name: step.id for step in reversed(self.steps.values()) if step.map is not None}
 
-    def check(self) -> None:
-        """Check every expression and need, and add the needs that expressions imply to their steps."""
+    def check(self) -> set[int]:
+        """Check every expression and need, and add the needs that expressions imply to their steps.
+
+        Returns:
+            The `id` of each `Use` that speaks of something that is not there.
+        """
         for step in self.steps.values():
             self._check_needs(step)
             named = {need.step for need in step.needs}
@@ -46,6 +51,7 @@ class References:
                 self._spoken_of(use)
         for use in self.definition.uses:
             self._spoken_of(use)
+        return self.wrong
 
     def _check_needs(self, step: StepDefinition) -> None:
         for need in step.needs:
@@ -64,6 +70,7 @@ class References:
     def _spoken_of(self, use: Use) -> list[tuple[str, Spot]]:
         """Check an expression, and return the steps it reads with the places where it does."""
         steps = []
+        before = len(self.report.found) + self.report.omitted
         for path, offset in use.expression.places():
             at = use.inside(offset)
             if self._check_dash(path, at):
@@ -71,6 +78,8 @@ class References:
             self._check_path(path, use, at)
             if path[0] == "steps" and len(path) > 1 and path[1] in self.steps:
                 steps.append((path[1], at))
+        if len(self.report.found) + self.report.omitted > before:
+            self.wrong.add(id(use))
         return steps
 
     def _check_path(self, path: tuple[str, ...], use: Use, at: Spot) -> None:

@@ -1,0 +1,148 @@
+"""Checks of types: what in an expression cannot be right, whatever the run's params and outputs will be.
+
+Types come from the schemas of params and declared outputs, from the names that Segue itself fills in, and from the
+expressions between them. What no schema speaks of may be anything, and is never complained about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, get_args
+
+from translator.definition import StepDefinition, Use, WorkflowDefinition
+from translator.diagnostics import Code, did_you_mean, one_of
+from translator.embedded import Condition
+from translator.located import Report
+from translator.schema_types import type_of_json, type_of_schema
+from workflows.expressions.inference import TypeProblem, infer
+from workflows.expressions.types import ANY, NUMBER, STRING, Type, described, list_of, map_of, text
+from workflows.messages import StepState
+from workflows.templates import CLOSING, OPENING
+
+_CODES = {"operand": Code.OPERAND_TYPE, "never": Code.NEVER_EQUAL, "field": Code.UNKNOWN_FIELD}
+
+ANSWER = map_of({"status": NUMBER, "headers": map_of({}, rest=STRING), "text": STRING, "json": ANY})
+"""`submit` and `response` of an http step."""
+_RUN = map_of({"id": STRING, "started_at": STRING})
+_WORKFLOW = map_of({"name": STRING, "version": NUMBER})
+
+
+class TypeChecks:
+    """The checks of one definition.
+
+    Args:
+        definition: All of it has been read, and its references checked.
+        report: Gets the problems.
+        wrong: The `id` of each `Use` that speaks of something that is not there: more said of it would be the same
+            once more.
+    """
+
+    def __init__(self, definition: WorkflowDefinition, report: Report, wrong: Collection[int]) -> None:
+        self.definition = definition
+        self.report = report
+        self.wrong = wrong
+        # Names that do not exist have been reported already: here they are unknown, and no more.
+        self.roots = {
+            "params": map_of({name: type_of_schema(schema) for name, schema in definition.params.items()}),
+            "steps": map_of({step.id: _step(step) for step in definition.steps.values()}),
+            "run": _RUN,
+            "workflow": _WORKFLOW,
+            "submit": ANSWER,
+            "response": ANSWER,
+        }
+
+    def check(self) -> None:
+        """Check every expression: conditions, templates, what maps run over, the run's output."""
+        for step in self.definition.steps.values():
+            self._check_step(step)
+        shared = [use for uses in self.definition.defaults.uses.values() for use in uses]
+        triggers = [use for trigger in self.definition.triggers for use in trigger.uses]
+        for use in (*shared, *triggers, *self.definition.uses):
+            self._check(use, self.roots)
+
+    def _check_step(self, step: StepDefinition) -> None:
+        over = self._over(step)
+        names = self.roots if step.map is None else {**self.roots, step.map.name: self._item(step, over)}
+        for use in step.uses:
+            scope = names
+            if use.edge_from is not None:
+                # The condition of an edge is looked at when the need has succeeded: its output is there.
+                need = self.definition.steps.get(use.edge_from)
+                scope = {**self.roots, "output": ANY if need is None else _output(need)}
+            elif isinstance(use, Condition) and step.map is not None and step.map.name not in use.names:
+                scope = self.roots
+            found = self._check(use, scope)
+            if use is over and not found.may_be("list"):
+                message = f"a map runs over a list, not over {described(found)}"
+                self.report.add(use.inside(_first(use)), Code.RESULT_TYPE, message, _list_hint(found))
+
+    def _check(self, use: Use, scope: dict[str, Type]) -> Type:
+        """Report what cannot be right in an expression, and return the type of its value."""
+        if id(use) in self.wrong or self.report.full:
+            return ANY
+        found, problems = infer(use.expression, scope)
+        for problem in problems:
+            at = use.inside(problem.offset)
+            self.report.add(at, _CODES[problem.kind], problem.message, self._hint(problem))
+        if isinstance(use, Condition) and not found.may_be("bool"):
+            message = f"a condition must give true or false, and this is {described(found)}"
+            self.report.add(use.inside(_first(use)), Code.RESULT_TYPE, message, "compare it, such as == or !=")
+        return found
+
+    def _hint(self, problem: TypeProblem) -> str:
+        if self.report.full or not problem.choices:
+            return problem.hint
+        there_are = "it has" if problem.kind == "field" else "it is one of"
+        return did_you_mean(problem.name, problem.choices, f"{there_are}: {one_of(problem.choices)}")
+
+    def _over(self, step: StepDefinition) -> Use | None:
+        """Return the expression that gives the items of the step's map."""
+        if step.map is None or not isinstance(step.map.over, str):
+            return None
+        wanted = step.map.over
+        return next((use for use in step.uses if f"{OPENING} {use.expression.text} {CLOSING}" == wanted), None)
+
+    def _item(self, step: StepDefinition, over: Use | None) -> Type:
+        if over is not None:
+            found = infer(over.expression, self.roots)[0]
+        else:
+            found = type_of_json(step.map.over if step.map is not None else None)
+        return found.item or ANY
+
+
+def _first(use: Use) -> int:
+    """Return where the first character of an expression is."""
+    source = use.expression.source
+    return len(source) - len(source.lstrip())
+
+
+def _step(step: StepDefinition) -> Type:
+    # A step that was skipped or failed has no output; so has an item of a map whose failure was tolerated.
+    return map_of({"output": _output(step).or_null(), "status": text(*get_args(StepState))})
+
+
+def _output(step: StepDefinition) -> Type:
+    """Return the type of the output of a step that has succeeded."""
+    one = _output_of_one(step)
+    return one if step.map is None else list_of(one.or_null())
+
+
+def _output_of_one(step: StepDefinition) -> Type:
+    if step.output is None:
+        # The lines of a script's output are text unless they are declared.
+        return map_of({}, rest=STRING) if step.kind == "shell" else ANY
+    fields = {name: _declared(entry) for name, entry in step.output.items()}
+    return map_of(fields, rest=STRING if step.kind == "shell" else None)
+
+
+def _declared(entry: dict[str, Any]) -> Type:
+    if "schema" in entry:
+        return type_of_schema(entry["schema"], files=True)
+    value = type_of_json(entry["value"]) if "value" in entry else ANY
+    return value if value.texts is None else STRING
+
+
+def _list_hint(found: Type) -> str:
+    if found.may_be("map"):
+        return "give a list; the step gets an item at a time"
+    return ".split(',') makes a list of a text" if found.may_be("string") else ""
