@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.workflows.exact_types import admits, exactly
 from tests.workflows.test_expressions_properties import EXPRESSIONS, NAMES, VALUES
 from workflows.expressions import ExpressionError, parse
 from workflows.expressions.evaluator import Evaluation
@@ -16,7 +17,6 @@ from workflows.expressions.types import (
     INT,
     NUMBER,
     STRING,
-    Type,
     list_of,
     map_of,
     notation,
@@ -24,7 +24,6 @@ from workflows.expressions.types import (
     text,
     union,
 )
-from workflows.expressions.values import Duration, Timestamp, Value
 
 SCOPE = {
     "params": map_of(
@@ -105,35 +104,6 @@ def test_inference_takes_little_time_whatever_the_expression() -> None:
     infer(parse(source), {"x": union([INT, STRING])})
     infer(parse("[" + "{'a': x}, " * 800 + "]"), {"x": SCOPE["params"]})
     assert time.process_time() - start < 2
-
-
-def exactly(value: Value) -> Type:
-    """Return the narrowest type of a value."""
-    match value:
-        case str():
-            return text(value)
-        case list():
-            return list_of(union(map(exactly, value)) if value else None)
-        case dict():
-            return map_of({name: exactly(part) for name, part in value.items()}, closed=True)
-    return simple(_KINDS[type(value)])
-
-
-_KINDS = {type(None): "null", bool: "bool", int: "int", float: "double", Timestamp: "timestamp", Duration: "duration"}
-
-
-def admits(type_: Type, value: Value) -> bool:
-    """Tell whether a value is of a type."""
-    match value:
-        case str():
-            return "string" in type_.kinds and (type_.texts is None or value in type_.texts)
-        case list():
-            return "list" in type_.kinds and all(type_.item is None or admits(type_.item, item) for item in value)
-        case dict():
-            parts = {name: type_.part(name) for name in value}
-            inside = all(part is not None and admits(part, value[name]) for name, part in parts.items())
-            return "map" in type_.kinds and inside
-    return _KINDS[type(value)] in type_.kinds
 
 
 @settings(max_examples=500, deadline=None)
