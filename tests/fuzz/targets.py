@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.workflows.exact_types import admits, exactly
 from translator import DefinitionError, compile_yaml
@@ -14,6 +14,8 @@ from workflows.expressions.evaluator import Evaluation
 from workflows.expressions.inference import infer
 from workflows.plan import Plan
 from workflows.templates import canonical, render
+
+_Result = TypeVar("_Result")
 
 SCOPE: dict[str, Any] = {
     "a": 5,
@@ -41,40 +43,46 @@ def expression(text: str) -> None:
     with contextlib.suppress(ExpressionError):
         assert canonical(canonical(text)) == canonical(text)
         render(text, SCOPE)
-    try:
-        parsed = parse(text)
-    except ExpressionError as error:
-        assert 0 <= error.offset <= max(len(text), 8_192), error.offset
+    parsed = _within(text, lambda: parse(text))
+    if parsed is None:
         return
     again = parse(parsed.text)
     assert (again.tree, again.text) == (parsed.tree, parsed.text)
-    seen = explain(parsed, SCOPE)
-    assert len(json.dumps(seen, allow_nan=False)) < 20_000
+    assert len(json.dumps(explain(parsed, SCOPE), allow_nan=False)) < 20_000
     type_, problems = infer(parsed, TYPES)
     assert all(0 <= problem.offset <= len(text) for problem in problems)
-    with contextlib.suppress(ExpressionError):
-        text_of(parsed, SCOPE).encode()
-    try:
-        value = evaluate(parsed, SCOPE)
-    except ExpressionError as error:
-        assert 0 <= error.offset <= len(text), error.offset
-        return
-    json.dumps(value, allow_nan=False)
-    assert json.dumps(evaluate(again, SCOPE)) == json.dumps(value)
-    assert admits(type_, Evaluation(text, SCOPE).value(parsed.tree)), type_
+    _within(text, lambda: text_of(parsed, SCOPE).encode())
+    value = _within(text, lambda: json.dumps(evaluate(parsed, SCOPE), allow_nan=False))
+    if value is not None:
+        assert json.dumps(evaluate(again, SCOPE)) == value
+        assert admits(type_, Evaluation(text, SCOPE).value(parsed.tree)), type_
 
 
 def definition(text: str) -> None:
     """Read and compile a definition in YAML."""
+    refusal: DefinitionError | None = None
     try:
         plan = compile_yaml(text, "fuzz.yaml")
     except DefinitionError as error:
-        lines = text.count("\n") + text.count("\r") + 1
-        assert error.diagnostics
-        assert all(1 <= found.line <= lines and found.column >= 1 for found in error.diagnostics)
-        error.render().encode()
+        refusal = error
+    if refusal is None:
+        assert Plan.from_json(json.loads(json.dumps(plan.to_json()))).content_hash == plan.content_hash
         return
-    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))).content_hash == plan.content_hash
+    lines = text.count("\n") + text.count("\r") + 1
+    assert refusal.diagnostics
+    assert all(1 <= found.line <= lines and found.column >= 1 for found in refusal.diagnostics)
+    refusal.render().encode()
+
+
+def _within(text: str, act: Callable[[], _Result]) -> _Result | None:
+    """Return what an act gives, or None when it is refused at a place inside the text."""
+    refusal: ExpressionError | None = None
+    try:
+        return act()
+    except ExpressionError as error:
+        refusal = error
+    assert 0 <= refusal.offset <= len(text), refusal.offset
+    return None
 
 
 TARGETS: dict[str, Callable[[str], None]] = {"expressions": expression, "definitions": definition}

@@ -255,7 +255,9 @@ def _element(value: Value, key: Value, node: Node) -> Value:
         return value[key] if 0 <= key < len(value) else _MISSING
     if value is None:
         return _MISSING
-    if isinstance(readable(value), dict) and not isinstance(key, str):
+    if not isinstance(readable(value), dict):
+        raise Fault(f"{_shown(node)} is {type_name(value)}: it has no items")
+    if not isinstance(key, str):
         raise Fault(f"a map's keys are strings, not {type_name(readable(key))}")
     return _key(value, key, node)
 
