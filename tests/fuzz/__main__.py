@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.fuzz.fuzzing import fuzz, read_corpus, write_corpus
+from tests.fuzz.fuzzing import fuzz, minimised, read_corpus, write_corpus
 from tests.fuzz.targets import TARGETS
 
 
@@ -21,12 +21,12 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true")
     given = parser.parse_args()
     before = len(read_corpus(given.target))
-    result = fuzz(given.target, given.seconds, minimise=given.keep)
+    result = fuzz(given.target, given.seconds)
     print(result.log[-3_000:])
     if result.broken is not None:
         print(f"this input breaks {given.target}: {result.broken!r}")
     if given.keep:
-        write_corpus(given.target, result.corpus)
+        write_corpus(given.target, minimised(TARGETS[given.target], result.corpus))
         print(f"the corpus has {len(read_corpus(given.target))} inputs, where it had {before}")
     return 0 if result.broken is None else 1
 

@@ -7,12 +7,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+
+from workflows.expressions import parse
+from workflows.expressions.patterns import compile_pattern
 
 FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parents[1]
+OURS = (f"{REPOSITORY}/workflows/", f"{REPOSITORY}/translator/")
 MAX_CORPUS = 400_000
 """Bytes of a corpus file."""
 MAX_INPUT = 4_096
@@ -94,14 +99,8 @@ def write_corpus(target: str, inputs: Iterable[str]) -> None:
     (FOLDER / "corpus" / f"{target}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
-def fuzz(target: str, seconds: int, minimise: bool = False) -> Fuzzed:
-    """Fuzz a target for some seconds, starting from its corpus.
-
-    Args:
-        target: A name in `TARGETS`.
-        seconds: How long.
-        minimise: Leave out of the corpus what reaches no code that the rest does not reach.
-    """
+def fuzz(target: str, seconds: int) -> Fuzzed:
+    """Fuzz a target, a name in `TARGETS`, for some seconds, starting from its corpus."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         corpus = _unpacked(read_corpus(target), place / "corpus")
@@ -113,12 +112,46 @@ def fuzz(target: str, seconds: int, minimise: bool = False) -> Fuzzed:
         broken = next((_text(path) for path in sorted(place.glob("broken-*"))), None)
         if code and broken is None:
             raise RuntimeError(f"the fuzzer could not run:\n{log[-3_000:]}")
-        if minimise:
-            merged = place / "merged"
-            merged.mkdir()
-            more, code = _child(target, merged, str(corpus), "-merge=1", f"-max_len={MAX_INPUT}")
-            log, corpus = log + more, merged if not code else corpus
         return Fuzzed(log, [_text(path) for path in sorted(corpus.iterdir())], broken)
+
+
+def minimised(target: Callable[[str], None], inputs: Iterable[str]) -> list[str]:
+    """Return the inputs that go a way through the code that no shorter one goes."""
+    known: set[tuple[object, ...]] = set()
+    kept = []
+    for text in sorted(set(inputs), key=lambda text: (len(text), text)):
+        ways = _ways(target, text)
+        if not ways <= known:
+            known |= ways
+            kept.append(text)
+    return kept
+
+
+def _ways(target: Callable[[str], None], text: str) -> set[tuple[object, ...]]:
+    """Return the steps from line to line in our code that an input takes."""
+    ways: set[tuple[object, ...]] = set()
+    parse.cache_clear()
+    compile_pattern.cache_clear()
+
+    def enter(frame: FrameType, event: str, argument: object) -> object:
+        if not frame.f_code.co_filename.startswith(OURS):
+            return None
+        before = 0
+
+        def step(frame: FrameType, event: str, argument: object) -> object:
+            nonlocal before
+            ways.add((frame.f_code, before, frame.f_lineno))
+            before = frame.f_lineno
+            return step
+
+        return step
+
+    sys.settrace(enter)  # type: ignore[arg-type]
+    try:
+        target(text)
+    finally:
+        sys.settrace(None)
+    return ways
 
 
 def _child(target: str, corpus: Path, *options: str) -> tuple[str, int]:
