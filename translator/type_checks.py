@@ -6,7 +6,7 @@ expressions between them. What no schema speaks of may be anything, and is never
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 from translator.definition import StepDefinition, Use, WorkflowDefinition
@@ -14,12 +14,15 @@ from translator.diagnostics import Code, did_you_mean, one_of
 from translator.embedded import Condition
 from translator.located import Report
 from translator.schema_types import type_of_json, type_of_schema
-from workflows.expressions.inference import TypeProblem, infer
+from workflows.expressions.inference import MAX_PROBLEMS, MAX_WORK, Inference, TypeProblem
 from workflows.expressions.types import ANY, NUMBER, STRING, Type, described, list_of, map_of, text
 from workflows.messages import StepState
 from workflows.templates import CLOSING, OPENING
 
 _CODES = {"operand": Code.OPERAND_TYPE, "never": Code.NEVER_EQUAL, "field": Code.UNKNOWN_FIELD}
+
+MAX_TOTAL_WORK = 400_000
+"""Steps of inference for a whole definition, one or two seconds; what is beyond them is not checked."""
 
 ANSWER = map_of({"status": NUMBER, "headers": map_of({}, rest=STRING), "text": STRING, "json": ANY})
 """`submit` and `response` of an http step."""
@@ -41,6 +44,7 @@ class TypeChecks:
         self.definition = definition
         self.report = report
         self.wrong = wrong
+        self.work = MAX_TOTAL_WORK
         # Names that do not exist have been reported already: here they are unknown, and no more.
         self.roots = {
             "params": map_of({name: type_of_schema(schema) for name, schema in definition.params.items()}),
@@ -80,7 +84,7 @@ class TypeChecks:
         """Report what cannot be right in an expression, and return the type of its value."""
         if id(use) in self.wrong or self.report.full:
             return ANY
-        found, problems = infer(use.expression, scope)
+        found, problems = self._inferred(use, scope)
         for problem in problems:
             at = use.inside(problem.offset)
             self.report.add(at, _CODES[problem.kind], problem.message, self._hint(problem))
@@ -88,6 +92,13 @@ class TypeChecks:
             message = f"a condition must give true or false, and this is {described(found)}"
             self.report.add(use.inside(_first(use)), Code.RESULT_TYPE, message, "compare it, such as == or !=")
         return found
+
+    def _inferred(self, use: Use, scope: Mapping[str, Type]) -> tuple[Type, list[TypeProblem]]:
+        allowed = min(MAX_WORK, self.work)
+        inference = Inference(scope, allowed)
+        found = inference.of(use.expression.tree)
+        self.work -= allowed - max(0, inference.work)
+        return found, inference.problems[:MAX_PROBLEMS]
 
     def _hint(self, problem: TypeProblem) -> str:
         if self.report.full or not problem.choices:
@@ -104,7 +115,7 @@ class TypeChecks:
 
     def _item(self, step: StepDefinition, over: Use | None) -> Type:
         if over is not None:
-            found = infer(over.expression, self.roots)[0]
+            found, _ = self._inferred(over, self.roots)
         else:
             found = type_of_json(step.map.over if step.map is not None else None)
         return found.item or ANY

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from translator import Code, DefinitionError, compile_yaml
@@ -87,3 +89,13 @@ def test_a_name_that_is_not_there_is_reported_once() -> None:
         Code.UNKNOWN_OUTPUT
     ]
     assert codes("steps: {a: {run: echo, if: params.n > 5}}") == [Code.UNKNOWN_PARAM]
+
+
+def test_types_take_a_few_seconds_of_the_largest_definition() -> None:
+    fields = ", ".join(f"f{n}: {{type: [integer, string]}}" for n in range(90))
+    params = "".join(f"  p{n}: {{type: object, default: {{}}, properties: {{{fields}}}}}\n" for n in range(20))
+    mixed = "${{ [" + ", ".join(f"params.p{n}" for n in range(20)) + "][0].f1 }}"
+    steps = "".join(f"  s{n}: {{run: echo, env: {{A: '{mixed}', B: '{mixed}'}}}}\n" for n in range(500))
+    start = time.process_time()
+    assert codes(f"params:\n{params}steps:\n{steps}") == []
+    assert time.process_time() - start < 10

@@ -106,7 +106,7 @@ def test_inference_takes_little_time_whatever_the_expression() -> None:
     assert time.process_time() - start < 2
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS, st.dictionaries(NAMES, VALUES, max_size=4))
 def test_every_value_is_of_the_type_that_was_inferred(source: str, scope: dict[str, Any]) -> None:
     expression = parse(source)

@@ -49,6 +49,7 @@ from workflows.expressions.unparse import unparse
 from workflows.expressions.values import Budget
 
 MAX_WORK = 20_000
+"""Steps of one look at one expression."""
 MAX_PROBLEMS = 20
 
 _KIND_OF = {type(None): "null", bool: "bool", int: "int", float: "double"}
@@ -87,12 +88,17 @@ def infer(expression: Expression, scope: Mapping[str, Type]) -> tuple[Type, list
 
 
 class Inference:
-    """One look at one expression."""
+    """One look at one expression.
 
-    def __init__(self, scope: Mapping[str, Type]) -> None:
+    Args:
+        scope: Root name to type.
+        work: Steps it may take; what they do not suffice for stays unknown.
+    """
+
+    def __init__(self, scope: Mapping[str, Type], work: int = MAX_WORK) -> None:
         self.scope = dict(scope)
         self.problems: list[TypeProblem] = []
-        self.work = MAX_WORK
+        self.work = work
 
     def spend(self) -> bool:
         """Take one step; tell whether there was one left."""

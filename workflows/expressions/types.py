@@ -13,6 +13,8 @@ from types import MappingProxyType
 KINDS = ("null", "bool", "int", "double", "string", "list", "map", "timestamp", "duration", "file")
 """`file` is a reference to a stored file, which stands where a schema says `string`."""
 NUMBERS = frozenset({"int", "double"})
+MAX_JOINED_FIELDS = 200
+"""Of the union of larger maps nothing is known."""
 
 _NAMES = {
     "bool": "a bool",
@@ -120,7 +122,7 @@ def _joined(left: Type, right: Type, spend: Callable[[], bool]) -> Type:
     one = left if "map" in left.kinds else right
     fields, rest, closed = one.fields, one.rest, one.closed
     if "map" in both:
-        closed = left.closed and right.closed
+        closed = left.closed and right.closed and len(left.fields) + len(right.fields) <= MAX_JOINED_FIELDS
         fields, rest = _joined_maps(left, right, closed, spend)
     item = left.item if "list" in left.kinds else right.item
     if "list" in both:
@@ -135,6 +137,8 @@ def _joined(left: Type, right: Type, spend: Callable[[], bool]) -> Type:
 def _joined_maps(
     left: Type, right: Type, closed: bool, spend: Callable[[], bool]
 ) -> tuple[Mapping[str, Type], Type | None]:
+    if len(left.fields) + len(right.fields) > MAX_JOINED_FIELDS:
+        return _NO_FIELDS, ANY
     fields = {}
     for name in dict.fromkeys((*left.fields, *right.fields)):
         parts = [part for part in (left.part(name), right.part(name)) if part is not None]
