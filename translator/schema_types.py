@@ -27,7 +27,7 @@ def type_of_schema(schema: Any, files: bool = False) -> Type:
     """Return the type of a value that fits a schema.
 
     Args:
-        schema: A JSON Schema that has been checked.
+        schema: A JSON Schema; what is wrong in it has been reported, and says nothing here.
         files: Whether a stored file may stand where the schema asks for a string, as in the output of a step.
     """
     if not isinstance(schema, dict):
@@ -37,7 +37,8 @@ def type_of_schema(schema: Any, files: bool = False) -> Type:
         return _alternatives(schema, files)
     if files and "string" in kinds:
         kinds = kinds | {"file"}
-    properties, additional = schema.get("properties", {}), schema.get("additionalProperties", True)
+    properties, additional = schema.get("properties"), schema.get("additionalProperties", True)
+    properties = properties if isinstance(properties, dict) else {}
     return Type(
         kinds,
         item=type_of_schema(schema["items"], files) if "items" in schema and "prefixItems" not in schema else None,
@@ -70,26 +71,31 @@ def _kinds(schema: dict[str, Any]) -> frozenset[str] | None:
     """Return the kinds that `type`, `enum` and `const` leave; None when they leave all."""
     found: frozenset[str] | None = None
     if "type" in schema:
-        names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        if not names or not all(isinstance(name, str) and name in _KINDS for name in names):
+            return None
         found = frozenset(kind for name in names for kind in _KINDS[name])
-    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    values = _values(schema)
     if values is not None:
         listed = frozenset(kind for value in values for kind in type_of_json(value).kinds)
         found = listed if found is None else found & listed or found
     return found
 
 
-def _texts(schema: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return all the texts that `enum` or `const` allow, if they allow only some."""
+def _values(schema: dict[str, Any]) -> list[Any] | None:
+    """Return all the values that `enum` or `const` allow, if they allow only some."""
     values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if values is None:
-        return None
-    return tuple(value for value in values if isinstance(value, str))
+    return values if isinstance(values, list) and values else None
+
+
+def _texts(schema: dict[str, Any]) -> tuple[str, ...] | None:
+    values = _values(schema)
+    return None if values is None else tuple(value for value in values if isinstance(value, str))
 
 
 def _alternatives(schema: dict[str, Any], files: bool) -> Type:
     for keyword in ("anyOf", "oneOf"):
         parts = schema.get(keyword)
-        if parts and len(parts) <= _MAX_ALTERNATIVES:
+        if isinstance(parts, list) and 0 < len(parts) <= _MAX_ALTERNATIVES:
             return union(type_of_schema(part, files) for part in parts)
     return ANY

@@ -160,7 +160,8 @@ def _child(target: str, corpus: Path, *options: str) -> tuple[str, int]:
     done = subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
-    return done.stdout + done.stderr, done.returncode
+    # What Python says of an exception comes last.
+    return done.stderr + done.stdout, done.returncode
 
 
 def _unpacked(inputs: list[str], folder: Path) -> Path:

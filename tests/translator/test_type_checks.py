@@ -84,6 +84,28 @@ def test_every_place_of_a_definition_is_checked(text: str, code: Code) -> None:
     assert codes(text) == [code]
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{type: 'boole|an'}",
+        "{type: [5, {a: 1}]}",
+        "{type: {a: 1}}",
+        "{type: []}",
+        "{enum: 5}",
+        "{enum: []}",
+        "{properties: 5, type: object}",
+        "{properties: [a], type: object}",
+        "{anyOf: 5}",
+        "{oneOf: [5]}",
+        "{additionalProperties: 5}",
+    ],
+)
+def test_a_schema_that_is_wrong_says_nothing(schema: str) -> None:
+    text = f"params: {{p: {schema}}}\nsteps: {{a: {{python: 'm:f', output: {{o: {schema}}}}}, "
+    found = codes(text + "b: {uses: noop, if: \"steps.a.output.o.x > 5 && params.p == 'a' && params.p > 5\"}}")
+    assert set(found) <= {Code.SCHEMA}
+
+
 def test_a_name_that_is_not_there_is_reported_once() -> None:
     assert codes("steps: {a: {run: echo, map: {over: [1]}}, b: {uses: noop, if: steps.a.output.n.x > 5}}") == [
         Code.UNKNOWN_OUTPUT
