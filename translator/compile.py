@@ -19,6 +19,7 @@ from translator.read_workflow import read_workflow
 from translator.references import References
 from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
+from translator.type_checks import TypeChecks
 from workflows.messages import MAX_TASK_BYTES
 from workflows.plan import INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
 
@@ -40,7 +41,8 @@ def compile_tree(node: Node, report: Report, files: Mapping[str, str]) -> Plan:
         DefinitionError: Something is wrong; it has every problem.
     """
     definition = read_workflow(node, report, SharedFiles(files, report))
-    References(definition, report).check()
+    wrong = References(definition, report).check()
+    TypeChecks(definition, report, wrong).check()
     for trigger in definition.triggers:
         check_trigger_params(trigger, definition.params, report)
     _check_calls(definition, report)

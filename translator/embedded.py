@@ -18,6 +18,12 @@ from workflows.templates import CLOSING, OPENING, expressions_in
 _Names = frozenset[str]
 
 
+class Condition(Use):
+    """An expression that must give true or false."""
+
+    __slots__ = ()
+
+
 def read_template(node: Node, names: _Names, uses: list[Use], report: Report) -> Any:
     """Return a value as a canonical template.
 
@@ -71,7 +77,7 @@ def read_condition(
     use = _use(node, offset, text, names, report, edge_from, arriving)
     if use is None:
         return None
-    uses.append(use)
+    uses.append(Condition(use.expression, node, offset, names, edge_from, arriving))
     return use.expression.text
 
 

@@ -53,10 +53,15 @@ class References:
         self.steps = definition.steps
         self.report = report
         self.has_event = any(trigger.trigger.kind == "event" for trigger in definition.triggers)
+        self.wrong: set[int] = set()
         self.variables = {name: step.id for step in reversed(self.steps.values()) for name in step.variables}
 
-    def check(self) -> None:
-        """Check every expression and need, and add the needs that expressions imply to their steps."""
+    def check(self) -> set[int]:
+        """Check every expression and need, and add the needs that expressions imply to their steps.
+
+        Returns:
+            The `id` of each `Use` that speaks of something that is not there.
+        """
         for step in self.steps.values():
             self._check_needs(step)
             named = {need.step for need in step.needs}
@@ -74,6 +79,7 @@ class References:
                 if self.steps[name].phase == "finally":
                     message = f'the output of the workflow speaks of the finally step "{shown(name)}"'
                     self.report.add(at, Code.PHASE, message, "it is made of what the steps under `steps` gave")
+        return self.wrong
 
     def _check_needs(self, step: StepDefinition) -> None:
         for need in step.needs:
@@ -108,6 +114,7 @@ class References:
     def _spoken_of(self, use: Use) -> list[tuple[str, Spot]]:
         """Check an expression, and return the steps it reads with the places where it does."""
         steps = []
+        before = len(self.report.found) + self.report.omitted
         for path, offset in use.expression.places():
             at = use.inside(offset)
             if self._check_dash(path, at):
@@ -115,6 +122,8 @@ class References:
             self._check_path(path, use, at)
             if path[0] == "steps" and len(path) > 1 and path[1] in self.steps:
                 steps.append((path[1], at))
+        if len(self.report.found) + self.report.omitted > before:
+            self.wrong.add(id(use))
         return steps
 
     def _check_path(self, path: tuple[str, ...], use: Use, at: Spot) -> None:

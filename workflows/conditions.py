@@ -5,6 +5,7 @@ Conditions are those of edges and of `if`. Never raises: a condition that cannot
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,11 @@ from workflows.expressions import Expression, ExpressionError, evaluate, explain
 from workflows.messages import JSON, StepError
 from workflows.values import brief
 
+MAX_NAMED = 6
+"""Operands that a sentence names."""
+MAX_SENTENCE = 300
+"""Characters of an expression in a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -22,7 +28,7 @@ class Look:
     Attributes:
         expression: Its text.
         result: None when there is an error.
-        values: Operand to the value seen, shortened.
+        values: Operand to the value seen, shortened; what was not looked at is not there.
     """
 
     expression: str
@@ -31,9 +37,11 @@ class Look:
     error: StepError | None = None
 
     def sentence(self) -> str:
-        """Return the expression and what it saw, as part of a sentence."""
-        seen = ", ".join(f"{name} = {_text(value)}" for name, value in self.values.items())
-        return f"`{self.expression}`" + (f" ({seen})" if seen else "")
+        """Return the expression and what it saw, as part of a sentence; all of it is in `to_json`."""
+        parts = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in self.values.items()]
+        shown = parts[:MAX_NAMED] + ["..."] * (len(parts) > MAX_NAMED)
+        cut = self.expression if len(self.expression) <= MAX_SENTENCE else self.expression[: MAX_SENTENCE - 3] + "..."
+        return f"`{cut}`" + (f" ({', '.join(shown)})" if shown else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the look as data for a transition's detail."""
@@ -73,10 +81,6 @@ def _parsed(text: str) -> Expression:
 
 def _seen(text: str, scope: Mapping[str, JSON]) -> dict[str, JSON]:
     try:
-        return {name: brief(value) for name, value in explain(_parsed(text), scope).items()}
+        return explain(_parsed(text), scope)
     except ExpressionError:
         return {}
-
-
-def _text(value: JSON) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -51,7 +51,7 @@ def decision(state: State, number: int) -> Decision:
         return Decision("start", why)
     seen = look(step.condition, state.scope, "if")
     if seen.error is not None:
-        return Decision("failed", why, seen.error)
+        return Decision("failed", Why(why.sentence, {**why.detail, "if": seen.to_json()}), seen.error)
     return Decision("start" if seen.result else "skipped", with_condition(why, seen))
 
 

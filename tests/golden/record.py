@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.golden.written import FILES, written
 from translator import DefinitionError, compile_yaml, files_of_yaml
 from workflows.plan import Plan
 
@@ -46,3 +47,5 @@ if __name__ == "__main__":
         source.with_suffix(".txt").write_text(messages(source), encoding="utf-8")
     for source in VALID:
         source.with_suffix(".json").write_text(plan(source), encoding="utf-8")
+    for source in FILES:
+        source.write_text(written(source), encoding="utf-8")

@@ -76,7 +76,7 @@ steps:
   i: {uses: noop, with: {x: "${{ steps.d.output }}"}}
   w: {python: "m:f", with: {x: [{y: "a ${{ steps.i.output.z }}"}]}}
   m: {run: echo m, map: {over: "${{ steps.w.output }}"}, env: {D: none}}
-  c: {uses: noop, if: "steps.m.output[0].ok"}
+  c: {uses: noop, if: "steps.m.output[0].ok == 'yes'"}
   e: {uses: noop, needs: {c: "${{ output.ok && steps['i'].status == 'succeeded' }}"}}
   h: {http: {url: "${{ steps.e.output }}", json: {a: "${{ steps.w.output }}"}}, output: {x: "${{ steps.c.output }}"}}
 """
@@ -136,7 +136,7 @@ params: {n: {type: integer, default: 1}}
 steps:
   a: {run: "echo a", timeout: 90s, retry: {delay: 1s, backoff: 2}}
   b:
-    needs: {a: "${{output.x>params.n}}"}
+    needs: {a: "${{int(output.x)>params.n}}"}
     run: |
       echo b
     env: {X: "${{params.n}}"}
@@ -144,7 +144,7 @@ steps:
     second = """
 steps:
   a: {timeout: {run: 1m30s}, run: 'echo a', retry: {backoff: 2.0, attempts: 1}}
-  b: {env: {X: '${{  params.n  }}'}, run: echo b, needs: {a: (output.x) > params.n}}
+  b: {env: {X: '${{  params.n  }}'}, run: echo b, needs: {a: int( (output.x) ) > params.n}}
 params:
   n:
     default: 1

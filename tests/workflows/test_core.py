@@ -168,7 +168,7 @@ def test_if_is_looked_at_after_the_rule_and_false_skips() -> None:
         "values": {"params.deploy": True, "steps.a.output": 3},
     }
     assert (
-        "`if` `params.deploy && steps.a.output > 3` (params.deploy = True, steps.a.output = 3) is false"
+        "`if` `params.deploy && steps.a.output > 3` (params.deploy = true, steps.a.output = 3) is false"
         in run.last("b").reason
     )
 

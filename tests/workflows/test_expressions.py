@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from workflows.expressions import ExpressionError, Opaque, evaluate, explain, parse, text_of
+from workflows.expressions import ExpressionError, Opaque, evaluate, parse, text_of
 
 SCOPE: dict[str, Any] = {
     "params": {"min": 0.9, "n": 3, "grid": [{"depth": 4}, {"depth": 8}], "name": "digits", "none": None},
@@ -79,7 +79,7 @@ def test_operators_give_the_value_of_the_language_page(text: str, expected: Any)
         ("string(1.5) + string(true) + string(7)", "1.5true7"),
         ("int('42') + int(1.9) + int(-1.9)", 42),
         ("double('1e3')", 1000.0),
-        ("bool('true')", True),
+        ("bool('true') && bool('1') && bool('t') && !bool('0') && !bool('FALSE')", True),
         ("'abc'.startsWith('a') && 'abc'.endsWith('c') && 'abc'.contains('b')", True),
         ("'aBcÄ'.lowerAscii() + 'aBcä'.upperAscii()", "abcÄABCä"),
         ("'a,b,c'.split(',')", ["a", "b", "c"]),
@@ -98,6 +98,8 @@ def test_operators_give_the_value_of_the_language_page(text: str, expected: Any)
         ("string(duration('-1.5s'))", "-1.5s"),
         ("int(timestamp('1970-01-01T00:01:00.5Z'))", 60),
         ("timestamp(60)", "1970-01-01T00:01:00Z"),
+        ("timestamp(timestamp(60))", "1970-01-01T00:01:00Z"),
+        ("duration('+.5h') + duration('0') + duration(duration('1.s'))", "1801s"),
     ],
 )
 def test_functions_give_the_value_of_the_language_page(text: str, expected: Any) -> None:
@@ -217,14 +219,17 @@ def test_stored_values_can_be_passed_on_but_not_read() -> None:
         "[1].map(a, params.long.map(x, params.long.map(y, 1)))",
         "'a'.replace('a', params.text).replace('a', params.text).replace('a', params.text)",
         "params.text.matches('" + "(a?){20}" * 20 + "b')",
+        "params.text.replace('a', 'aaaaaaaaaaaaaaaaaa').matches('(^?){400}b')",
+        r"params.text.replace('a', 'aaaaaaaaaaaaaaaaaa').matches(r'(\b?){400}b')",
+        "params.text.replace('a', '\u0100').matches('[" + "".join(chr(256 + 3 * n) for n in range(900)) + "]{1000}b')",
     ],
 )
 def test_no_expression_takes_much_time_or_memory(text: str) -> None:
     scope = {"params": {"long": list(range(1000)), "text": "a" * 5000}}
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ExpressionError, match=r"takes more than|builds a"):
         evaluate(parse(text), scope)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_budget_is_not_absorbed() -> None:
@@ -272,21 +277,3 @@ def test_references_are_the_fixed_paths_from_a_root() -> None:
         ("f", "g"),
     }
     assert parse("a + b.c").places() == [(("a",), 0), (("b", "c"), 4)]
-
-
-def test_an_explanation_shows_what_was_seen() -> None:
-    seen = explain(
-        parse("output.quality == 'good' && size(params.grid) > 1 || params.min >= 1"),
-        SCOPE | {"output": {"quality": "bad"}},
-    )
-    assert seen == {"output.quality": "bad", "size(params.grid)": 2, "params.min": 0.9}
-
-
-def test_an_explanation_goes_as_far_as_it_can_and_never_raises() -> None:
-    assert explain(parse("steps.skipped.output.x.y > 1"), SCOPE) == {"steps.skipped.output": None}
-    assert explain(parse("nowhere.x > 1"), SCOPE) == {}
-    assert explain(parse("steps.big.output == 1"), SCOPE) == {"steps.big.output": "a stored value of 99999 bytes"}
-    long = explain(parse("a == b && c == {}"), {"a": "x" * 5000, "b": list(range(999)), "c": {"k": "v" * 999}})
-    assert long["b"] == "a list of 999"
-    assert long["c"] == "a map of 1"
-    assert len(long["a"]) == 200

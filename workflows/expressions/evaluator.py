@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from workflows.expressions.errors import BudgetError, ExpressionError, Fault
+from workflows.expressions.explanation import Trace
 from workflows.expressions.functions import FUNCTIONS, METHODS
 from workflows.expressions.operators import BINARY, negated
 from workflows.expressions.tree import (
@@ -46,11 +47,13 @@ class Evaluation:
     Args:
         text: What offsets of errors refer to.
         scope: Root name to value.
+        trace: Gets what was looked at.
     """
 
-    def __init__(self, text: str, scope: Mapping[str, Value]) -> None:
+    def __init__(self, text: str, scope: Mapping[str, Value], trace: Trace | None = None) -> None:
         self.text = text
         self.scope = scope
+        self.trace = trace
         self.variables: dict[str, Value] = {}
         self.budget = Budget()
 
@@ -62,11 +65,14 @@ class Evaluation:
         """
         try:
             self.budget.spend()
-            return _RULES[type(node)](self, node)
+            result = _RULES[type(node)](self, node)
         except Fault as fault:
             raise ExpressionError(fault.message, node.at, self.text) from None
         except BudgetError as error:
             raise BudgetError(error.message, error.offset or node.at, self.text) from None
+        if self.trace is not None:
+            self.trace.values[id(node)] = result
+        return result
 
     def _literal(self, node: Literal) -> Value:
         return node.value
@@ -123,8 +129,12 @@ class Evaluation:
         if value is _MISSING or value is None:
             return _MISSING
         if isinstance(node, Member):
-            return _key(value, node.name, node.object)
-        return _element(value, self.value(node.key), node.object)
+            found = _key(value, node.name, node.object)
+        else:
+            found = _element(value, self.value(node.key), node.object)
+        if self.trace is not None and found is not _MISSING:
+            self.trace.values[id(node)] = found
+        return found
 
     def _unary(self, node: Unary) -> Value:
         operand = self.value(node.operand)
@@ -189,9 +199,11 @@ class Evaluation:
 
     def _quantified(self, node: Macro, items: list[Value], decisive: bool) -> bool:
         absorbed: ExpressionError | Fault | None = None
-        for item in items:
+        for place, item in enumerate(items):
             try:
                 if self._bool(self._body(node, item), f"{node.name}()") is decisive:
+                    if self.trace is not None:
+                        self.trace.deciding[id(node)] = place
                     return decisive
             except BudgetError:
                 raise
@@ -243,7 +255,9 @@ def _element(value: Value, key: Value, node: Node) -> Value:
         return value[key] if 0 <= key < len(value) else _MISSING
     if value is None:
         return _MISSING
-    if isinstance(readable(value), dict) and not isinstance(key, str):
+    if not isinstance(readable(value), dict):
+        raise Fault(f"{_shown(node)} is {type_name(value)}: it has no items")
+    if not isinstance(key, str):
         raise Fault(f"a map's keys are strings, not {type_name(readable(key))}")
     return _key(value, key, node)
 

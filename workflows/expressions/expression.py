@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from workflows.expressions.errors import ExpressionError, Fault
 from workflows.expressions.evaluator import Evaluation
+from workflows.expressions.explanation import Trace, explained
 from workflows.expressions.limits import MAX_TEXT
 from workflows.expressions.parser import parse_tree
 from workflows.expressions.patterns import compile_pattern
-from workflows.expressions.tree import Call, Index, Member, Name, Node, children, operands, path_of
+from workflows.expressions.tree import Index, Member, Name, Node, operands, path_of
 from workflows.expressions.unparse import unparse
-from workflows.expressions.values import Budget, Opaque, Value, as_json, as_text
+from workflows.expressions.values import Budget, as_json, as_text
 
 JSON: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict with text keys."""
-
-MAX_SHOWN = 200
-"""Characters of a value in an explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +97,15 @@ def pattern_matches(pattern: str, text: str) -> bool:
 
 
 def explain(expression: Expression, scope: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return the values an expression sees, by the text of the operand; never raises.
+    """Return the values that an evaluation sees, by the text of the operand; never raises.
 
-    An operand that cannot be read is shown by the longest part of it that can. Large values are cut short.
+    What is not looked at is not there. An operand that cannot be read is shown by the longest part of it that can.
+    Large values are cut short, and of many operands the first are shown.
     """
-    seen: dict[str, JSON] = {}
-    for operand in _explained(expression.tree):
-        node: Node | None = operand
-        while node is not None:
-            try:
-                seen[unparse(node)] = _short(Evaluation(expression.source, scope).value(node))
-                break
-            except ExpressionError:
-                node = _inner(node)
-    return seen
+    trace = Trace()
+    with suppress(ExpressionError):
+        Evaluation(expression.source, scope, trace).value(expression.tree)
+    return explained(expression.tree, trace)
 
 
 def _finish(expression: Expression, scope: Mapping[str, JSON], convert: Any) -> JSON:
@@ -122,45 +116,7 @@ def _finish(expression: Expression, scope: Mapping[str, JSON], convert: Any) -> 
         raise ExpressionError(fault.message, 0, expression.source) from None
 
 
-def _explained(tree: Node) -> list[Node]:
-    """Return the operands of a tree; `size(x)` says more than a long list `x`."""
-    if isinstance(tree, Call) and tree.function == "size" and path_of(tree.arguments[0]) is not None:
-        return [tree]
-    paths = list(operands(tree))
-    sizes = {id(call.arguments[0]): call for call in _walk(tree) if isinstance(call, Call) and call.function == "size"}
-    return [sizes.get(id(node), node) for node in paths]
-
-
-def _walk(tree: Node) -> list[Node]:
-    found = [tree]
-    for node in found:
-        found.extend(children(node))
-    return found
-
-
-def _inner(node: Node) -> Node | None:
-    if isinstance(node, Member | Index):
-        return node.object
-    return node.arguments[0] if isinstance(node, Call) else None
-
-
 def _start(node: Node) -> int:
     while isinstance(node, Member | Index):
         node = node.object
     return node.at if isinstance(node, Name) else 0
-
-
-def _short(value: Value) -> JSON:
-    match value:
-        case Opaque(marker):
-            return f"a stored value of {marker.get('size', 'unknown')} bytes"
-        case str() if len(value) > MAX_SHOWN:
-            return value[: MAX_SHOWN - 3] + "..."
-        case list() if len(str(value[:20])) > MAX_SHOWN or len(value) > 20:
-            return f"a list of {len(value)}"
-        case dict() if len(value) > 20 or len(str(value)) > MAX_SHOWN:
-            return f"a map of {len(value)}"
-    try:
-        return as_json(value)
-    except Fault as fault:
-        return fault.message

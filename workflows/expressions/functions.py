@@ -31,7 +31,9 @@ MACROS = ("filter", "map", "all", "exists")
 
 _INT = re.compile(r"[+-]?[0-9]{1,19}")
 _DOUBLE = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
-_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_BOOLS = dict.fromkeys(("true", "True", "TRUE", "t", "1"), True) | dict.fromkeys(
+    ("false", "False", "FALSE", "f", "0"), False
+)
 _LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _UPPER = {ord(lower): ord(lower) - 32 for lower in "abcdefghijklmnopqrstuvwxyz"}
 
@@ -99,14 +101,16 @@ def _no_conversion(name: str, value: Value) -> Fault:
 
 
 def _timestamp(budget: Budget, value: Value) -> Timestamp:
-    if isinstance(value, str):
-        return parse_timestamp(value)
-    if is_number(value):
+    if isinstance(value, Timestamp):
+        return value
+    if isinstance(value, str) or is_number(value):
         return parse_timestamp(value)
     raise Fault(f"timestamp() takes a string or seconds since 1970, not {type_name(readable(value))}")
 
 
 def _duration(budget: Budget, value: Value) -> Duration:
+    if isinstance(value, Duration):
+        return value
     if isinstance(value, str):
         return parse_duration(value)
     raise Fault(f'duration() takes a string such as "1h30m", not {type_name(readable(value))}')

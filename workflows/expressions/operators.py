@@ -122,10 +122,12 @@ def _order(symbol: str, compare: Callable[[Value, Value], bool]) -> Callable[[Va
     def apply(left: Value, right: Value, budget: Budget) -> bool:
         if isinstance(left, str) and isinstance(right, str):
             budget.text(min(len(left), len(right)))
+        readable(left), readable(right)
         try:
             return compare(left, right)
-        except Fault as fault:
-            raise Fault(f'"{symbol}": {fault.message}') from None
+        except Fault:
+            # Named in the order of the text, whichever way they were compared.
+            raise Fault(f'"{symbol}": {type_name(left)} and {type_name(right)} have no order') from None
 
     return apply
 

@@ -8,7 +8,8 @@ can hang, and because a release of Python may change it under a run that is bein
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -34,13 +35,15 @@ _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """A state that takes one character out of some ranges."""
+    """A state that takes one character out of some ranges; they are in order and do not overlap."""
 
     ranges: Ranges
 
     def takes(self, character: str) -> bool:
         """Tell whether the character is in one of the ranges."""
-        return any(low <= character <= high for low, high in self.ranges)
+        # A class may have hundreds of ranges: they are not tried one by one.
+        place = bisect_right(self.ranges, (character, _ALL)) - 1
+        return place >= 0 and character <= self.ranges[place][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,12 @@ class At:
             return position == 0
         if self.place == "$":
             return position == len(text)
-        word = One(_CLASSES["w"])
-        before = position > 0 and word.takes(text[position - 1])
-        after = position < len(text) and word.takes(text[position])
+        before = position > 0 and _WORD.takes(text[position - 1])
+        after = position < len(text) and _WORD.takes(text[position])
         return (before != after) == (self.place == "b")
 
+
+_WORD = One(_CLASSES["w"])
 
 State: TypeAlias = One | Fork | At
 Fragment: TypeAlias = list[State]
@@ -85,10 +89,11 @@ class Pattern:
         active: list[int] = []
         for position in range(len(text) + 1):
             # A match may start at any position, so state 0 is always among the active ones.
-            reached = self._closure([*active, 0], text, position)
+            reached, visited = self._closure([*active, 0], text, position)
             if reached is None:
                 return True
-            spend(1 + len(reached) // 4)
+            # States that take no character are work too: `(^?){400}` has hundreds of them and only one that does.
+            spend(1 + max(len(reached) // 4, visited // 8))
             if position < len(text):
                 active = [state + 1 for state in reached if self._takes(state, text[position])]
         return False
@@ -97,23 +102,31 @@ class Pattern:
         one = self.states[state]
         return isinstance(one, One) and one.takes(character)
 
-    def _closure(self, start: list[int], text: str, position: int) -> list[int] | None:
-        """Follow forks and places; return the states that take a character, or None when the end is reached."""
+    def _closure(self, start: list[int], text: str, position: int) -> tuple[list[int] | None, int]:
+        """Follow forks and places.
+
+        Returns:
+            The states that take a character, or None when the end is reached; and how many states were visited.
+        """
         seen, pending, reached = set(start), list(dict.fromkeys(start)), []
+        holding: dict[str, bool] = {}
         while pending:
             number = pending.pop()
             if number == len(self.states):
-                return None
+                return None, len(seen)
             state = self.states[number]
             if isinstance(state, One):
                 reached.append(number)
                 continue
             targets = [number + way for way in state.ways] if isinstance(state, Fork) else [number + 1]
-            if isinstance(state, At) and not state.holds(text, position):
-                continue
+            if isinstance(state, At):
+                if state.place not in holding:
+                    holding[state.place] = state.holds(text, position)
+                if not holding[state.place]:
+                    continue
             pending.extend(target for target in targets if target not in seen)
             seen.update(targets)
-        return reached
+        return reached, len(seen)
 
 
 @lru_cache(maxsize=256)
@@ -265,7 +278,7 @@ class _Compiler:
             first = False
             ranges.extend(self.class_item())
         self.position += 1
-        return _opposite(tuple(ranges)) if negated else tuple(ranges)
+        return _opposite(tuple(ranges)) if negated else _merged(ranges)
 
     def class_item(self) -> Ranges:
         low = self.class_character()
@@ -287,6 +300,16 @@ class _Compiler:
         if character == "[" and self.peek() == ":":
             raise self.fault('"[:" is not supported')
         return ((character, character),)
+
+
+def _merged(ranges: Iterable[tuple[str, str]]) -> Ranges:
+    merged: list[tuple[str, str]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
 
 
 def _opposite(ranges: Ranges) -> Ranges:

@@ -11,8 +11,8 @@ from workflows.expressions.values import Duration, Timestamp
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
-_DURATION = re.compile(r"(-?)((?:[0-9]{1,15}(?:\.[0-9]{1,9})?(?:h|ms|us|m|s))+)")
-_PART = re.compile(r"([0-9]+)(?:\.([0-9]+))?(h|ms|us|m|s)")
+_DURATION = re.compile(r"([+-]?)(0|(?:(?:[0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?:h|ms|us|m|s))+)")
+_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(h|ms|us|m|s)")
 _UNITS = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999
@@ -42,7 +42,7 @@ def parse_timestamp(value: str | int | float) -> Timestamp:
 
 
 def parse_duration(text: str) -> Duration:
-    """Read a span of time such as `1h30m`, `90s` or `-1.5s`.
+    """Read a span of time such as `1h30m`, `90s`, `-1.5s` or `0`.
 
     Raises:
         Fault: The text is not one, or it is longer than 10,000 years.
@@ -52,8 +52,10 @@ def parse_duration(text: str) -> Duration:
         raise Fault(f'{text[:40]!a} is not a duration such as "1h30m" or "90s" (units: h, m, s, ms, us)')
     total = 0
     for whole, fraction, unit in _PART.findall(match[2]):
-        total += int(whole) * _UNITS[unit] + (int(fraction) * _UNITS[unit] // 10 ** len(fraction) if fraction else 0)
-    return bounded(-total if match[1] else total)
+        total += int(whole or 0) * _UNITS[unit] + (
+            int(fraction) * _UNITS[unit] // 10 ** len(fraction) if fraction else 0
+        )
+    return bounded(-total if match[1] == "-" else total)
 
 
 def in_range(microseconds: int) -> Timestamp:
