@@ -27,12 +27,14 @@ if TYPE_CHECKING:
         SegueError,
         ServiceError,
         ServiceUnreachable,
+        StepFailed,
         SubmitError,
         Unauthorized,
         UnexpectedAnswer,
         WaitTimeout,
     )
     from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
+    from segue.functions.step import step
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
     from segue.operators import ApprovalOperator, BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator
     from segue.param import Param
@@ -56,6 +58,7 @@ _HOMES = {
         "SegueError",
         "ServiceError",
         "ServiceUnreachable",
+        "StepFailed",
         "SubmitError",
         "Unauthorized",
         "UnexpectedAnswer",
@@ -75,6 +78,7 @@ _HOMES = {
         "vars",
         "workflow",
     ],
+    "functions.step": ["step"],
     "models": [
         "Attempt",
         "Cause",
@@ -150,6 +154,7 @@ __all__ = [
     "ServiceError",
     "ServiceUnreachable",
     "Step",
+    "StepFailed",
     "StepFailure",
     "SubmitError",
     "TaskGroup",
@@ -167,6 +172,7 @@ __all__ = [
     "response",
     "run",
     "size",
+    "step",
     "submit",
     "vars",
     "workflow",

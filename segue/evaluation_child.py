@@ -25,6 +25,8 @@ from segue import arrows, dag, document, engine, expression, operators, source_m
 from segue.child_path import PACKAGE
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
+from segue.functions import compile as function_compiler  # noqa: F401  # see above
+from segue.functions import workflow as functions
 from segue.values import closest
 
 _MESSAGE_LIMIT = 2_000
@@ -78,10 +80,24 @@ def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
     # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
     sys.modules[path.stem] = module
     _execute(source, path, module, seconds)
-    dags = _found(path, module)
-    if not dags:
-        raise _refused(path, Code.NO_DAG, "the file makes no DAG", 'write `with DAG("name") as dag:` at its top level')
-    return [found.document(source) for found in dags]
+    found = _found(path, module)
+    if not found:
+        hint = 'write `with DAG("name") as dag:` at its top level, or @workflow before a function'
+        raise _refused(path, Code.NO_DAG, "the file makes no DAG and has no @workflow", hint)
+    return _documents_of(found, source)
+
+
+def _documents_of(found: list[Any], source: str) -> list[dict[str, Any]]:
+    """Return the documents of all workflows, or raise with what is wrong with any of them."""
+    documents, problems = [], []
+    for each in found:
+        try:
+            documents.append(each.document(source))
+        except InvalidDefinition as error:
+            problems += error.diagnostics
+    if problems:
+        raise InvalidDefinition(problems)
+    return documents
 
 
 def _execute(source: str, path: Path, module: ModuleType, seconds: float) -> None:
@@ -97,13 +113,18 @@ def _alarm(number: int, frame: FrameType | None) -> None:
     raise _TimedOut
 
 
-def _found(path: Path, module: ModuleType) -> list[dag.DAG]:
-    """Return the DAGs that this file made or holds; one that a file beside it made for itself is not meant."""
+def _found(path: Path, module: ModuleType) -> list[Any]:
+    """Return the workflows of this file: the DAGs that it made or holds, and the functions that it decorates.
+
+    What a file beside it made for itself is not meant.
+    """
     held = [value for value in vars(module).values() if isinstance(value, dag.DAG)]
-    found = [made for made in dag.made if made.file == path or any(made is value for value in held)]
+    found: list[Any] = [made for made in dag.made if made.file == path or any(made is value for value in held)]
+    found += [made for made in functions.made if made.file == path]
     names = [each.name for each in found]
     for each in found:
         if names.count(each.name) > 1:
+            kind = "workflows" if isinstance(each, functions.Workflow) else "DAGs"
             raise InvalidDefinition(
                 [
                     Diagnostic(
@@ -111,7 +132,7 @@ def _found(path: Path, module: ModuleType) -> list[dag.DAG]:
                         each.place.line,
                         each.place.column + 1,
                         Code.DUPLICATE_WORKFLOW,
-                        f'two DAGs in this file have the name "{each.name}"',
+                        f'two {kind} in this file have the name "{each.name}"',
                     )
                 ]
             )

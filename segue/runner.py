@@ -73,6 +73,9 @@ def call(job: dict[str, Any]) -> Any:
     """Import the job's function and return what it returns."""
     function = find(job)
     inputs = {name: received(value) for name, value in job["inputs"].items()}
+    step = getattr(function, "__segue_step__", None)
+    if step is not None:  # of `@step`: the function itself, and its arguments as its annotations have them
+        function, inputs = step(inputs)
     try:
         value = function(**inputs)
     except TypeError as error:

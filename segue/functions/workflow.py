@@ -1,0 +1,113 @@
+"""`@workflow`: a function whose body is a workflow. Called, it is the function; deployed, its text is compiled."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from segue.functions.step import in_workflow
+from segue.place import Place, here, misuse
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OPTIONS = {
+    "name": "name",
+    "description": "description",
+    "triggers": "triggers",
+    "labels": "labels",
+    "default_args": "defaults",
+    "max_parallel": "max_parallel",
+    "timeout": "timeout",
+    "include": "code/include",
+    "requirements": "code/requirements",
+}
+"""The arguments of `workflow`, and the YAML key that each becomes."""
+
+made: list[Workflow[..., Any]] = []
+"""Every workflow of this process that is a function, in the order they were made."""
+
+
+class Workflow(Generic[P, R]):
+    """A workflow: the function, and what the service is to know of it.
+
+    Attributes:
+        function: The function as written.
+        options: The decorator's arguments.
+        place: Where the decorator stands.
+        name: The workflow's name.
+    """
+
+    def __init__(self, function: Callable[P, R], options: Mapping[str, Any], place: Place) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.options = dict(options)
+        self.place = place
+        self.file = Path(function.__code__.co_filename)
+        self.name = str(options.get("name") or function.__name__.strip("_").lower().replace("_", "-"))
+        made.append(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function: plain Python, without a service.
+
+        Raises:
+            StepFailed: A step raised an exception, and the workflow does not catch it.
+        """
+        outside = in_workflow.set(True)
+        try:
+            return self.function(*args, **kwargs)
+        finally:
+            in_workflow.reset(outside)
+
+    def document(self, source: str) -> dict[str, Any]:
+        """Return the definition document, compiled from the function's text.
+
+        Args:
+            source: The text of the file that holds it.
+
+        Raises:
+            InvalidDefinition: With the file and line of everything that is wrong.
+        """
+        from segue.functions.compile import compiled
+
+        return compiled(self, source)
+
+    def test(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run the compiled workflow on the engine and wait for it; progress is shown on stderr.
+
+        Uses the service if one is up, else starts one for as long as the run takes. Call it under
+        `if __name__ == "__main__":`.
+
+        Returns:
+            The outcome as `segue run --json` prints it.
+
+        Raises:
+            RunFailed: The run did not succeed.
+        """
+        from segue.engine import run_file
+
+        return run_file(self.file, self.name, dict(params or {}))
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name}>"
+
+
+def decorated(function: Any, options: Mapping[str, Any]) -> Any:
+    """Do what `@workflow` does: return the workflow, or without a function the decorator that makes it."""
+    from segue.options import check_names
+
+    check_names(options, [*OPTIONS], "workflow")
+    place = here()
+    if function is None:
+        return lambda later: _made(later, options, place)
+    return _made(function, options, place)
+
+
+def _made(function: Any, options: Mapping[str, Any], place: Place) -> Workflow[..., Any]:
+    if not hasattr(function, "__code__"):
+        raise misuse(
+            f"@workflow stands on {type(function).__name__}, which is no function", hint="put it on a `def`", at=place
+        )
+    return Workflow(function, options, place)
