@@ -1,4 +1,4 @@
-"""The child process that executes a Python definition and writes down the DAGs it makes.
+"""The child process that executes a Python definition and writes down the workflows it makes.
 
 Started by `segue.evaluate`, alone with the standard library, `segue` and the user's folder on its path. Everything it
 needs itself is imported before the user's folder joins the path. It never lets a stack trace of ours out: whatever the
@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import sysconfig
+from importlib import import_module
 from importlib.util import decode_source
 from itertools import islice
 from pathlib import Path
@@ -37,13 +38,17 @@ class _TimedOut(BaseException):
 
 
 def main() -> NoReturn:
-    """Evaluate `argv[2]`, write the outcome to `argv[3]`, give up after `argv[4]` seconds, and end the process."""
+    """Evaluate `argv[2]`, write the outcome to `argv[3]`, give up after `argv[4]` seconds, and end the process.
+
+    As part of a package, it is imported as `argv[5]` from the folder `argv[6]`.
+    """
     path, result, seconds = Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+    name, root = sys.argv[5:7] if len(sys.argv) > 5 else ("", str(path.parent))
     sys.argv = [str(path)]
     sys.dont_write_bytecode = True
     engine.evaluating = True
-    sys.path.insert(1, str(path.parent))
-    outcome = _outcome(path, seconds)
+    sys.path.insert(1, root)
+    outcome = _outcome(path, name, seconds)
     result.write_text(json.dumps(outcome), encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -51,9 +56,9 @@ def main() -> NoReturn:
     os._exit(0)
 
 
-def _outcome(path: Path, seconds: float) -> dict[str, Any]:
+def _outcome(path: Path, name: str, seconds: float) -> dict[str, Any]:
     try:
-        return {"documents": _documents(path, seconds)}
+        return {"documents": _documents(path, name, seconds)}
     except InvalidDefinition as error:
         found = error.diagnostics
     except SyntaxError as error:
@@ -70,16 +75,17 @@ def _outcome(path: Path, seconds: float) -> dict[str, Any]:
     return {"diagnostics": [{**d.to_json(), "source": _line(d.file, d.line)} for d in found]}
 
 
-def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
+def _documents(path: Path, name: str, seconds: float) -> list[dict[str, Any]]:
     try:
         source = decode_source(path.read_bytes())
     except (UnicodeDecodeError, SyntaxError) as error:
         raise _refused(path, Code.SYNTAX, f"the file is not text: {error}") from None
-    module = ModuleType(path.stem)
-    module.__file__ = str(path)
-    # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
-    sys.modules[path.stem] = module
-    _execute(source, path, module, seconds)
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        module = import_module(name) if name else _executed(source, path)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     found = _found(path, module)
     if not found:
         hint = 'write `with DAG("name") as dag:` at its top level, or @workflow before a function'
@@ -100,13 +106,13 @@ def _documents_of(found: list[Any], source: str) -> list[dict[str, Any]]:
     return documents
 
 
-def _execute(source: str, path: Path, module: ModuleType, seconds: float) -> None:
-    signal.signal(signal.SIGALRM, _alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        exec(compile(source, str(path), "exec"), vars(module))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+def _executed(source: str, path: Path) -> ModuleType:
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
+    sys.modules[path.stem] = module
+    exec(compile(source, str(path), "exec"), vars(module))
+    return module
 
 
 def _alarm(number: int, frame: FrameType | None) -> None:
@@ -186,6 +192,8 @@ def _hint(error: BaseException) -> str:
             "a definition sees the standard library, segue and the files beside it: "
             "import anything else inside the functions that steps call, or name an interpreter in SEGUE_PYTHON"
         )
+    if isinstance(error, ImportError) and "relative import" in str(error):
+        return "a file of a package is found through its package: segue validate FOLDER/"
     if isinstance(error, TypeError) and ">>" in str(error):
         return "an arrow needs an operator or a group on one side; use chain([a, b], [c, d]) for two lists"
     return ""

@@ -22,7 +22,7 @@ from segue.functions.values import Value, member, named_all, rewritten
 from segue.functions.workflow import OPTIONS
 from segue.operators import callable_name
 from segue.options import default_keys, step_keys
-from segue.source_map import Position, SourceMap, escaped, under
+from segue.source_map import Position, escaped, under
 from segue.values import plain
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Document:
         self.places = places
         self.node = node
         self.source = source
-        self.map = SourceMap(source)
+        self.map = flow.problems.map
         self.arrangement = Arrangement(flow)
         self.ids = _ids(flow)
         self.variables = {number: source.variable for number, source in flow.sources.items()}

@@ -76,8 +76,8 @@ def kind_of(hint: Any, checked: bool = False) -> Kind:
     if origin is typing.Annotated:
         return kind_of(inner[0], checked)
     if origin is Literal:
-        kinds = {kind_of_value(value) for value in inner}
-        return dataclasses.replace(kinds.pop(), checked=checked) if len(kinds) == 1 else ANY
+        names = {kind_of_value(value).name for value in inner}
+        return Kind(names.pop(), checked) if len(names) == 1 else ANY
     if origin in (typing.Union, types.UnionType):
         return ANY
     base = origin or hint

@@ -20,6 +20,10 @@ _TAKEN = {"params", "steps", "run", "workflow", "event", "vars", "secrets", "out
 _TAKEN |= {"null", "true", "false", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "in"}
 _TAKEN |= {"let", "loop", "namespace", "package", "return", "var", "void", "while", "size", "string", "int", "double"}
 _TAKEN |= {"bool", "timestamp", "duration"}
+_CARRIED = Unusable(
+    "is carried from one item to the next, and the items of a map know nothing of each other",
+    "do the whole loop in a @step",
+)
 _AFTER = Unusable("is known only inside the loop", "let the loop build a list: results.append(...)")
 
 
@@ -140,6 +144,8 @@ def for_loop(reader: Reader, node: ast.For) -> None:
     before = dict(flow.variables)
     source = begin(reader, node.target, node.iter)
     body = _Body(reader)
+    for name in _assigned_in(node.body):
+        flow.variables[name] = _CARRIED
     try:
         body.run(_chosen(reader, source, node.body))
         lists = {name: gathered(flow, source, value) for name, value in body.appended.items()}
@@ -151,6 +157,11 @@ def for_loop(reader: Reader, node: ast.For) -> None:
         start = before[name]
         assert isinstance(start, Value)
         flow.assign(name, items if start.constant == [] else meaning.computed("+", start, items), fresh=True)
+
+
+def _assigned_in(statements: list[ast.stmt]) -> set[str]:
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _chosen(reader: Reader, source: Source, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -189,6 +200,8 @@ class _Body:
                 from segue.functions.body import statement_value
 
                 statement_value(self.reader, value)
+            case ast.AugAssign(ast.Name(name)):
+                raise Refused(f"{name} {_CARRIED.why}", _CARRIED.hint, Code.LOOP)
             case ast.If():
                 message = "what runs for an item depends on the item"
                 hint = "put one `if` around the whole body of the loop, or decide inside the @step"

@@ -57,6 +57,8 @@ def truth(value: Value) -> Value:
         case "enum":
             raise Refused("the truth of an enum's member is not the truth of its value", "compare it: x == Color.RED")
         case "object":
+            if hasattr(value.kind.cls, "__bool__") or hasattr(value.kind.cls, "__len__"):
+                raise Refused(f"{value.kind.cls.__name__} decides itself whether it is true", "compare a field of it")
             return literal(True)
         case "int" | "float" if value.kind.checked:
             return not_(equals(value, literal(0)))
@@ -73,6 +75,7 @@ def same(left: Value, right: Value) -> Value:
         return literal(bool(left.constant == right.constant))
     if left.known:
         left, right = right, left
+    _check_classes(left, right)
     twin = _twin(right)
     if twin is not None and _may_be_other(left, right):
         return binary("in", left, literal([right.constant, twin]), RELATION, BOOL, True)
@@ -84,6 +87,21 @@ def same(left: Value, right: Value) -> Value:
         of_pair = both(binary("in", left, pair, RELATION, BOOL, True), binary("in", right, pair, RELATION, BOOL, True))
         plain = either(plain, of_pair)
     return plain
+
+
+def _check_classes(left: Value, right: Value) -> None:
+    """Refuse to compare what travels as JSON with what Python never takes for equal to that."""
+    if right.known and right.constant is None:
+        return
+    for one, other in ((left.kind, right.kind), (right.kind, left.kind)):
+        if one.name in ("object", "enum") and one.cls is not other.cls and not _is_mixed(one.cls):
+            message = f"in Python a {one.cls.__name__} equals nothing but another one, and JSON cannot tell"
+            raise Refused(message, "compare a field of it" if one.name == "object" else "compare it with a member")
+
+
+def _is_mixed(cls: type) -> bool:
+    """Whether an enum's members are texts or numbers themselves."""
+    return issubclass(cls, str | int | float)
 
 
 def _twin(value: Value) -> Any:
@@ -125,6 +143,9 @@ def contained(item: Value, container: Value) -> Value:
     """Return `item in container`."""
     if item.known and container.known:
         return literal(bool(_computed(operator.contains, container.constant, item.constant)))
+    if item.kind.name in ("object", "enum") and container.kind.name == "list":
+        inside = container.kind.inside()
+        _check_classes(item, Value("", kind=inside))
     if container.kind.name == "str":
         return Value(f"{container.at(7)}.contains({item.text})", kind=BOOL)
     if container.kind.name in ("null", "int", "float", "bool", "object", "enum"):

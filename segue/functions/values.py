@@ -237,10 +237,12 @@ def all_of(conditions: Iterable[Value]) -> Value:
 
 def listed(values: list[Value]) -> Value:
     """Return a list of values."""
+    alike = bool(values) and all(each.kind == values[0].kind for each in values)
+    kind = Kind("list", True, values[0].kind) if alike else LIST
     if all(each.known for each in values):
-        return literal([each.constant for each in values])
+        return replace(literal([each.constant for each in values]), kind=kind)
     text = f"[{', '.join(each.text for each in values)}]"
-    return Value(text, PRIMARY, LIST, all(v.sure for v in values), shape=[each.template for each in values])
+    return Value(text, PRIMARY, kind, all(v.sure for v in values), shape=[each.template for each in values])
 
 
 def mapping(entries: list[tuple[Value, Value]]) -> Value:

@@ -45,7 +45,7 @@ class Workflow(Generic[P, R]):
         self.function = function
         self.options = dict(options)
         self.place = place
-        self.file = Path(function.__code__.co_filename)
+        self.file = Path(function.__code__.co_filename).absolute()
         self.name = str(options.get("name") or function.__name__.strip("_").lower().replace("_", "-"))
         made.append(self)
 
@@ -88,7 +88,10 @@ class Workflow(Generic[P, R]):
         """
         from segue.engine import run_file
 
-        return run_file(self.file, self.name, dict(params or {}))
+        file = self.file
+        while self.function.__globals__.get("__package__") and (file.parent / "__init__.py").is_file():
+            file = file.parent  # a module of a package is found through its package
+        return run_file(file, self.name, dict(params or {}))
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}>"

@@ -169,13 +169,13 @@ class Writer:
         self.line(level, self.random.choice([call, f"flaky({self.expression('int', scope, 1)})", call]))
 
     def branch(self, scope: Scope, level: int) -> None:
-        self.line(level, f"if {self.expression('bool', scope, 2)}:")
+        self.line(level, f"if {self.expression('test', scope, 2)}:")
         ways = []
         inner = scope.copy()
         if self.block(inner, level + 1, self.random.randrange(3), may_return=True):
             ways.append(inner)
         if self.random.random() < 0.3:
-            self.line(level, f"elif {self.expression('bool', scope, 1)}:")
+            self.line(level, f"elif {self.expression('test', scope, 1)}:")
             inner = scope.copy()
             if self.block(inner, level + 1, 1, may_return=True):
                 ways.append(inner)
@@ -258,6 +258,7 @@ class Writer:
             "int": self.number,
             "str": self.word,
             "bool": self.truth,
+            "test": self.test,
             "list": self.listed,
             "any": self.anything,
             "pack": lambda scope, depth: f"pack({self.expression('int', scope, depth - 1)})",
@@ -269,7 +270,7 @@ class Writer:
         if known and (depth <= 0 or self.random.random() < 0.4):
             return self.random.choice(known)
         if depth > 0 and self.random.random() < 0.08:
-            test, one, other = (self.expression(each, scope, depth - 1) for each in ("bool", kind, kind))
+            test, one, other = (self.expression(each, scope, depth - 1) for each in ("test", kind, kind))
             return f"({one} if {test} else {other})"
         return makers[kind](scope, depth)
 
@@ -321,22 +322,27 @@ class Writer:
             lambda: f"{kind('any')} is not True",
         ]
         if depth > 0:
-            anything = lambda: kind(self.random.choice(["any", "int", "str", "list", "bool"]))  # noqa: E731
             choices += [
-                lambda: f"not {kind('bool')}",
+                lambda: f"not {kind('test')}",
                 lambda: f"({kind('bool')} {self.random.choice(['and', 'or'])} {kind('bool')})",
-                lambda: f"({anything()} {self.random.choice(['and', 'or'])} {anything()})",
                 lambda: f"{kind('any')} == {kind(self.random.choice(['any', 'int', 'str', 'bool']))}",
                 lambda: f"{kind('int')} {self.random.choice(['in', 'not in'])} {kind('list')}",
                 lambda: f"{kind('str')} in WORDS",
                 lambda: f"0 <= {kind('int')} < {kind('int')}",
                 lambda: f"any(i > {self.random.randrange(3)} for i in {kind('list')})",
                 lambda: f"all(i % 2 == 0 for i in {kind('list')})",
-                lambda: anything(),
             ]
             choices += [lambda name=name: f"{name}.ok" for name in scope.variables.get("pack", [])]
             choices += [lambda name=name: f'{name}["ok"]' for name in scope.variables.get("table", [])]
         return "(" + self.random.choice(choices)() + ")"
+
+    def test(self, scope: Scope, depth: int) -> str:
+        """Return an expression of any type, whose truth alone is looked at."""
+        one, two = (
+            self.expression(self.random.choice(["any", "int", "str", "list", "bool", "bool"]), scope, depth - 1)
+            for _ in range(2)
+        )
+        return self.random.choice([one, one, f"({one} and {two})", f"({one} or {two})", f"not {one}"])
 
     def listed(self, scope: Scope, depth: int) -> str:
         choices = [lambda: self.random.choice(["[1, 2]", "[]", "[4, 0, 1]", "[5]"])]
