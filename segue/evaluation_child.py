@@ -111,7 +111,7 @@ def _executed(source: str, path: Path) -> ModuleType:
     module.__file__ = str(path)
     # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
     sys.modules[path.stem] = module
-    exec(compile(source, str(path), "exec"), vars(module))
+    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
     return module
 
 

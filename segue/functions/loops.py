@@ -78,7 +78,7 @@ def gathered(flow: Flow, source: Source, value: Value) -> Value:
         message = f"this is made of {names}, which come from two lists of the loop"
         raise Refused(message, "let the step return both, as a dict or a dataclass", Code.LOOP)
     chosen = flow.sources[of_loop.pop()] if of_loop else source
-    if value.text == loop_item(chosen.number, ANY).text:
+    if value.text == loop_item(chosen.number, ANY).text and chosen.over.kind.name == "list":
         kind = Kind("list", chosen.over.kind.checked, chosen.kind)
         return Value(chosen.over.text, chosen.over.level, kind, constant=chosen.over.constant, shape=chosen.over.shape)
     body = Value(named(value.text, {chosen.number: chosen.variable}))

@@ -6,6 +6,7 @@ construct is refused. Nothing is left to differ without a sign.
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -33,10 +34,15 @@ MOVE = "move this into a @step"
 
 
 class Refused(Exception):
-    """A construct that cannot be compiled: what is said of it, and the way out."""
+    """A construct that cannot be compiled: what is said of it, and the way out.
 
-    def __init__(self, message: str, hint: str = MOVE, code: Code = Code.DIFFERENT) -> None:
+    Attributes:
+        at: Where it is, when that is not where it was found out.
+    """
+
+    def __init__(self, message: str, hint: str = MOVE, code: Code = Code.DIFFERENT, at: ast.AST | None = None) -> None:
         super().__init__(message)
+        self.at = at
         self.message = message
         self.hint = hint
         self.code = code
@@ -257,6 +263,14 @@ def _computed(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any
     if isinstance(found, int) and not -(2**63) <= found < 2**63:
         raise Refused("the number does not fit in 64 bits")
     return found
+
+
+def item_of(value: Value, key: Value) -> Value:
+    """Return an item of a constant."""
+    try:
+        return literal(value.constant[key.constant])
+    except (LookupError, TypeError) as error:
+        raise Refused(f"{type(error).__name__}: {error}", "", Code.CONSTRUCT) from None
 
 
 def negative(value: Value) -> Value:

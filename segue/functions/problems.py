@@ -89,7 +89,7 @@ class Problems:
 
     def add(self, node: ast.AST, problem: Refused) -> None:
         """Note a problem; one place has one."""
-        line, column = self.position(node)
+        line, column = self.position(problem.at or node)
         source = linecache.getline(self.file, line).rstrip("\n")
         made = Diagnostic(self.file, line, column, problem.code, problem.message, problem.hint, source)
         self.found.setdefault((line, column), made)

@@ -30,6 +30,7 @@ from segue.functions.values import (
     not_,
     spliced,
 )
+from segue.values import closest
 
 MAX_TEXT = 8_000
 """Characters of an expression; the language allows a few more."""
@@ -132,7 +133,8 @@ class Reader:
                 kind = value.kind.field(node.attr)
                 if kind is not None:
                     return member(value, node.attr, kind, sure=True)
-                raise Refused(f"{value.kind.cls.__name__} has no field {node.attr}", code=Code.NAME)
+                near = closest(node.attr, [each.name for each in dataclasses.fields(value.kind.cls)])
+                raise Refused(f"{value.kind.cls.__name__} has no field {node.attr}", near, Code.NAME)
             case "enum" if node.attr == "value":
                 return dataclasses.replace(value, kind=ANY)
             case "dict":
@@ -144,6 +146,8 @@ class Reader:
         if isinstance(node.slice, ast.Slice):
             raise unsupported(node.slice)
         key = self.value(node.slice)
+        if value.known and key.known and isinstance(value.constant, list | dict):
+            return meaning.item_of(value, key)
         if value.kind.name not in ("any", "list", "dict"):
             way = f"write .{key.constant}" if value.kind.name == "object" and key.known else meaning.MOVE
             raise Refused(f"in expressions {meaning.called(value.kind)} has no items", way)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ def hints_of(thing: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(thing, include_extras=True)
     except Exception:  # an annotation may be any expression, and name what is imported for type checkers alone
-        namespace = getattr(thing, "__globals__", None) or vars(__import__("sys").modules[thing.__module__])
+        namespace = getattr(thing, "__globals__", None) or vars(sys.modules[thing.__module__])
         found = {}
         for name, hint in getattr(thing, "__annotations__", {}).items():
             try:

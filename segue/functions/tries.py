@@ -56,19 +56,12 @@ def _check(reader: Reader, node: ast.Try) -> None:
     """Refuse what `except` may not say."""
     hint = "write `except StepFailed:`; what a step raises arrives as that"
     for handler in node.handlers[1:]:
-        raise _refused(reader, handler, "a try has one except", hint)
+        raise Refused("a try has one except", hint, Code.TRY, handler)
     for handler in node.handlers:
         caught = reader.flow.names.static(handler.type, reader.flow.variables) if handler.type is not None else None
         if caught is not StepFailed:
             name = ast.unparse(handler.type) if handler.type is not None else "everything"
-            raise _refused(reader, handler, f"except catches StepFailed here, not {name}", hint)
-
-
-def _refused(reader: Reader, node: ast.AST, message: str, hint: str) -> Refused:
-    """Note a problem at a node of its own, and return it for the statement."""
-    problem = Refused(message, hint, Code.TRY)
-    reader.flow.problems.add(node, problem)
-    return problem
+            raise Refused(f"except catches StepFailed here, not {name}", hint, Code.TRY, handler)
 
 
 def _handled(reader: Reader, node: ast.Try, entry: Branch) -> None:
@@ -76,10 +69,12 @@ def _handled(reader: Reader, node: ast.Try, entry: Branch) -> None:
     [handler] = node.handlers
     flow.tries += 1
     number, first, returned, assigned = flow.tries, len(flow.made), len(flow.returned), len(flow.assigned)
-    flow.body = number
+    flow.body, problems = number, len(flow.problems.found)
     run(reader, node.body)
     flow.body = None
     if len(flow.made) == first:
+        if len(flow.problems.found) > problems:
+            return
         raise Refused("no step is called in this try, so nothing is caught", "remove the try", Code.TRY)
     normal = Branch(flow.variables, flow.path, flow.alive)
     before = _before(flow.assigned[assigned:], first, len(flow.made), entry, normal)
@@ -126,7 +121,7 @@ def _finally(reader: Reader, node: ast.Try, path: Path, torn: set[str], steps: t
     flow = reader.flow
     if any(isinstance(each, ast.Return) for statement in node.finalbody for each in ast.walk(statement)):
         hint = "return behind the try"
-        raise _refused(reader, node.finalbody[0], "a finally that returns would hide every failure", hint)
+        raise Refused("a finally that returns would hide every failure", hint, Code.TRY, node.finalbody[0])
     after = Branch(flow.variables, flow.path, flow.alive)
     flow.variables = {name: _TORN if name in torn else held for name, held in after.variables.items()}
     known = dict(flow.variables)

@@ -40,7 +40,7 @@ def module_of(source: str, path: Path) -> ModuleType:
     import sys
 
     sys.modules[path.stem] = module
-    exec(compile(source, str(path), "exec"), vars(module))
+    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
     return module
 
 
