@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from segue.codes import Code
+from segue.errors import InvalidDefinition
 from segue.functions import meaning
 from segue.functions.flow import Source
 from segue.functions.kinds import ANY, BOOL, FLOAT, INT, STR, Kind, kind_of
@@ -18,6 +19,7 @@ from segue.functions.received import hints_of
 from segue.functions.step import Step
 from segue.functions.values import Value, call, chosen, literal, loop_item, member, method, output_of
 from segue.functions.workflow import Workflow
+from segue.operators import callable_name
 from segue.values import closest
 
 if TYPE_CHECKING:
@@ -70,6 +72,10 @@ def _step_of(reader: Reader, func: ast.expr) -> tuple[Step[..., Any] | None, lis
 
 def _call_step(reader: Reader, node: ast.Call, step: Step[..., Any], after: list[ast.expr]) -> Value:
     flow = reader.flow
+    try:
+        callable_name(step.function)
+    except InvalidDefinition as error:
+        raise Refused(error.diagnostics[0].message, error.diagnostics[0].hint, Code.NOT_A_STEP) from None
     waited = [reader.value(each) for each in after]
     arguments, places = _arguments(reader, node, step)
     made = flow.add(
