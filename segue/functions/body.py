@@ -61,7 +61,7 @@ def _statement(reader: Reader, node: ast.stmt) -> None:
             try_statement(reader, node)
         case ast.Return(value):
             given = reader.value(value) if value is not None else literal(None)
-            reader.flow.returned.append(Returned(reader.flow.path, given))
+            reader.flow.returned.append(Returned(reader.flow.path, given, node))
             reader.flow.alive = False
         case ast.Raise(None, None):
             raise_again(reader, node)

@@ -14,7 +14,7 @@ from segue.functions.arrange import Arranged, Arrangement
 from segue.functions.flow import Flow, Made
 from segue.functions.meaning import Refused
 from segue.functions.problems import Problems
-from segue.functions.reader import Reader
+from segue.functions.reader import MAX_TEXT, Reader
 from segue.functions.schemas import params_of
 from segue.functions.step import OPTIONS as STEP_OPTIONS
 from segue.functions.step import Step
@@ -61,7 +61,9 @@ def compiled(workflow: Workflow[..., Any], source: str) -> dict[str, Any]:
     if not flow.made and not problems.found:
         problems.add(node, Refused("the workflow calls no step", "decorate a function with @step, and call it"))
     problems.check()
-    return _Document(workflow, flow, schemas, places, node, source).build(output)
+    document = _Document(workflow, flow, schemas, places, node, source).build(output)
+    problems.check()
+    return document
 
 
 def _node(function: Any, source: str) -> Any:
@@ -97,17 +99,30 @@ class _Document:
 
     def build(self, output: Value) -> dict[str, Any]:
         steps = {self.ids[step.made.number]: self._step(step) for step in self.arrangement.steps.values()}
+        for made in self.flow.made:
+            self._check_length(steps[self.ids[made.number]], made.node, "the conditions of this step have")
         if self.arrangement.last:
             steps[self._end()] = self._last()
         definition = self._head() | {"steps": steps}
         if not (output.known and output.constant is None):
             definition["output"] = self._output(output)
+            at = self.flow.returned[0].node if self.flow.returned else self.node
+            self._check_length(definition["output"], at, "what the workflow returns has")
         return {
             "language": "python",
             "definition": definition,
             "positions": dict(self._positions()),
             "source": self.source,
         }
+
+    def _check_length(self, template: Any, node: ast.AST, what: str) -> None:
+        def check(text: str) -> str:
+            if len(text) > MAX_TEXT:
+                problem = Refused(f"{what} become too long", "compute a part of it in a @step", Code.TOO_LONG)
+                self.flow.problems.add(node, problem)
+            return text
+
+        rewritten(template, check)
 
     def _head(self) -> dict[str, Any]:
         options = self.workflow.options
@@ -197,6 +212,8 @@ class _Document:
             for argument, position in self.map.arguments(trigger.place).items():
                 inner = argument if argument.startswith("params") else f"{kind}/{argument}"
                 yield f"/triggers/{index}/{inner}", position
+        if self.flow.returned:
+            yield "/output", at(self.flow.returned[0].node)
         for name, node in self.places.items():
             yield f"/params/{escaped(name)}", at(node)
         for arranged in self.arrangement.steps.values():

@@ -82,6 +82,7 @@ class Returned:
 
     path: Path
     value: Value
+    node: ast.AST
 
 
 class Flow:

@@ -333,6 +333,19 @@ def test_an_expression_that_grows_too_long_is_refused(tmp_path: Path) -> None:
     assert problem.hint == "compute the value in a @step"
 
 
+def test_conditions_and_outputs_that_grow_too_long_are_refused(tmp_path: Path) -> None:
+    branches = "".join(f"    if n == {index}:\n        return '{'x' * 90}'\n" for index in range(2, 62))
+    found = problems_of(tmp_path, f"@workflow\ndef flow(n: int):\n{branches}    work()\n    return 0\n")
+    assert [(each.line - LINES, each.code, each.message) for each in found] == [
+        (4, "E0738", "what the workflow returns has become too long")
+    ]
+    tests = "".join(f"    if word == '{'x' * 140}{index}':\n        return 1\n" for index in range(60))
+    found = problems_of(tmp_path, f"@workflow\ndef flow(word: str):\n{tests}    work()\n    return 0\n")
+    assert (122 + 1, "the conditions of this step have become too long") in [
+        (each.line - LINES, each.message) for each in found
+    ]
+
+
 @pytest.mark.parametrize(
     ("decorator", "words"),
     [
