@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from segue.codes import Code
-from segue.duration import duration_text
 from segue.expression import resolve
 from segue.functions import body
 from segue.functions.arrange import Arranged, Arrangement
@@ -21,9 +20,7 @@ from segue.functions.step import Step
 from segue.functions.values import Value, member, named_all, rewritten
 from segue.functions.workflow import OPTIONS
 from segue.operators import callable_name
-from segue.options import default_keys, step_keys
 from segue.source_map import Position, escaped, under
-from segue.values import plain
 
 if TYPE_CHECKING:
     from segue.functions.workflow import Workflow
@@ -125,21 +122,10 @@ class _Document:
         rewritten(template, check)
 
     def _head(self) -> dict[str, Any]:
-        options = self.workflow.options
-        description = options.get("description") or _first_line(self.workflow.function.__doc__)
-        code = {name: plain(options[name], name) for name in ("include", "requirements") if name in options}
-        keys = {
-            "description": description,
-            "labels": plain(options.get("labels", {}), "labels"),
-            "params": self.schemas,
-            "triggers": [trigger.definition for trigger in options.get("triggers", ())],
-            "max_parallel": options.get("max_parallel"),
-            "timeout": duration_text(options["timeout"], "timeout") if "timeout" in options else None,
-            "defaults": default_keys(options.get("default_args", {})),
-            "code": code,
-        }
-        given = {key: value for key, value in keys.items() if value is not None and value not in ({}, [], "")}
-        return {"segue": 1, "name": self.workflow.name, **given}
+        keys = self.workflow.keys
+        first: dict[str, Any] = {key: keys[key] for key in ("description", "labels") if key in keys}
+        params = {"params": self.schemas} if self.schemas else {}
+        return {"segue": 1, "name": self.workflow.name, **first, **params, **keys}
 
     def _step(self, arranged: Arranged) -> dict[str, Any]:
         made = arranged.made
@@ -158,22 +144,16 @@ class _Document:
         return keys
 
     def _called(self, made: Made, step: Step[..., Any]) -> dict[str, Any]:
-        options = step.options
         keys: dict[str, Any] = {"python": callable_name(step.function, self.workflow.file)}
         if made.source is not None:
             source = self.flow.sources[made.source]
             over = source.over.constant if source.over.known else source.over.template
             keys["map"] = {"over": self._resolved(over), "as": source.variable}
-            if "limit" in options:
-                keys["map"]["limit"] = options["limit"]
+            if "limit" in step.options:
+                keys["map"]["limit"] = step.options["limit"]
         if made.arguments:
             keys["with"] = {name: self._resolved(value.template) for name, value in made.arguments.items()}
-        if "env" in options:
-            keys["env"] = plain(options["env"], "env")
-        own = {name: value for name, value in options.items() if name not in ("id", "env", "limit")}
-        if "description" not in own and (line := _first_line(step.function.__doc__)):
-            own["description"] = line
-        return keys | step_keys(own, {})
+        return keys | step.keys
 
     def _last(self) -> dict[str, Any]:
         return {
@@ -206,7 +186,7 @@ class _Document:
         arguments = self.map.arguments(place)
         for argument, path in OPTIONS.items():
             yield from under(arguments, argument, f"/{path}")
-        for index, trigger in enumerate(self.workflow.options.get("triggers", ())):
+        for index, trigger in enumerate(self.workflow.triggers):
             kind = next(iter(trigger.definition))
             yield f"/triggers/{index}", self.map.call(trigger.place)
             for argument, position in self.map.arguments(trigger.place).items():
@@ -246,8 +226,3 @@ def _unique(name: str, taken: set[str]) -> str:
     while found in taken:
         found, number = f"{name}_{number}", number + 1
     return found
-
-
-def _first_line(text: str | None) -> str | None:
-    lines = (text or "").strip().splitlines()
-    return lines[0].strip() or None if lines else None

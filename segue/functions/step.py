@@ -42,6 +42,7 @@ class Step(Generic[P, R]):
     Attributes:
         function: The function as written.
         options: The decorator's arguments.
+        keys: What they are in YAML, but for `id` and `limit`, which is the map's.
         place: Where the decorator stands.
     """
 
@@ -51,6 +52,7 @@ class Step(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.options = dict(options)
+        self.keys = _keys(self.options, function.__doc__)
         self.place = place
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -116,6 +118,23 @@ def _made(function: Any, options: Mapping[str, Any], place: Place) -> Step[..., 
             f"@step stands on {type(function).__name__}, which is no function", hint="put it on a `def`", at=place
         )
     return Step(function, options, place)
+
+
+def _keys(options: dict[str, Any], docstring: str | None) -> dict[str, Any]:
+    from segue.options import step_keys
+    from segue.values import plain
+
+    own = {name: value for name, value in options.items() if name not in ("id", "env", "limit")}
+    if "description" not in own and (line := first_line(docstring)):
+        own["description"] = line
+    env = {"env": plain(options["env"], "env")} if "env" in options else {}
+    return env | step_keys(own, {})
+
+
+def first_line(text: str | None) -> str | None:
+    """Return the first line of a docstring, if there is one."""
+    lines = (text or "").strip().splitlines()
+    return lines[0].strip() or None if lines else None
 
 
 def _finished(value: Any) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from segue.functions.step import in_workflow
+from segue.functions.step import first_line, in_workflow
 from segue.place import Place, here, misuse
+
+if TYPE_CHECKING:
+    from segue.triggers import Trigger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +38,8 @@ class Workflow(Generic[P, R]):
 
     Attributes:
         function: The function as written.
-        options: The decorator's arguments.
+        keys: What the decorator's arguments are in YAML.
+        triggers: Of those, the triggers.
         place: Where the decorator stands.
         name: The workflow's name.
     """
@@ -43,7 +47,8 @@ class Workflow(Generic[P, R]):
     def __init__(self, function: Callable[P, R], options: Mapping[str, Any], place: Place) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self.options = dict(options)
+        self.triggers: list[Trigger] = list(options.get("triggers", ()))
+        self.keys = _keys(options, self.triggers, function.__doc__)
         self.place = place
         self.file = Path(function.__code__.co_filename).absolute()
         self.name = str(options.get("name") or function.__name__.strip("_").lower().replace("_", "-"))
@@ -95,6 +100,26 @@ class Workflow(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}>"
+
+
+def _keys(options: Mapping[str, Any], triggers: list[Trigger], docstring: str | None) -> dict[str, Any]:
+    from segue.duration import duration_text
+    from segue.options import default_keys
+    from segue.values import plain
+
+    for trigger in triggers:
+        if not hasattr(trigger, "definition"):
+            raise misuse(f"{trigger!r} is no trigger", hint='triggers=[cron("0 6 * * MON"), event("name")]')
+    keys = {
+        "description": options.get("description") or first_line(docstring),
+        "labels": plain(options.get("labels"), "labels"),
+        "triggers": [trigger.definition for trigger in triggers],
+        "max_parallel": options.get("max_parallel"),
+        "timeout": duration_text(options["timeout"], "timeout") if "timeout" in options else None,
+        "defaults": default_keys(options.get("default_args", {})),
+        "code": {name: plain(options[name], name) for name in ("include", "requirements") if name in options},
+    }
+    return {key: value for key, value in keys.items() if value is not None and value not in ({}, [], "")}
 
 
 def decorated(function: Any, options: Mapping[str, Any]) -> Any:

@@ -138,7 +138,7 @@ class Writer:
             if level < 4:
                 kinds += [self.branch] * 3
             if not self.in_try and level < 3:
-                kinds.append(self.caught)
+                kinds += [self.caught] * 2
             if may_return and level > 1 and self.random.random() < 0.15:
                 self.line(level, f"return {self.returned(scope)}")
                 return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import enum
 from dataclasses import dataclass
@@ -216,8 +215,3 @@ def test_every_code_of_the_compiler_is_raised_by_a_test() -> None:
     """A refusal that no test provokes may be wrong, or impossible."""
     texts = "".join(path.read_text() for path in (ROOT / "tests" / "segue").glob("test_functions*.py"))
     assert [code for code in Code if code.startswith("E073") and f'"{code}"' not in texts] == []
-
-
-def test_the_modules_of_the_compiler_say_what_they_do() -> None:
-    for path in (ROOT / "segue" / "functions").glob("*.py"):
-        assert ast.get_docstring(ast.parse(path.read_text())), path

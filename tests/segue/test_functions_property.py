@@ -21,6 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("functions")
 
 
+@pytest.mark.timeout(600)  # ten seconds on a machine that does nothing else
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_call_and_the_compiled_run_give_equal_outputs_and_execute_the_same_steps(folder: Path, seed: int) -> None:
@@ -54,6 +55,15 @@ UNREAL = ("add[null", "flaky[null", "pack[null", "many[null", "total[null", "unp
 
 
 BODIES = {
+    "steps of a try that share no value": """
+        try:
+            flaky(n)
+            tell(word="second")
+            x = flaky(n + 1)
+        except StepFailed:
+            x = 0
+        return x
+    """,
     "a step behind a try whose body never began": """
         x = flaky(n)
         try:

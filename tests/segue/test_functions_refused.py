@@ -353,6 +353,10 @@ def test_conditions_and_outputs_that_grow_too_long_are_refused(tmp_path: Path) -
         ("@workflow(nam='x')\ndef f(): ...", "workflow has no argument 'nam'"),
         ("@step\nclass F: ...", "@step stands on type"),
         ("workflow(3)", "@workflow stands on int"),
+        ("@step(retries='many')\ndef f(): ...", "retries='many' is not a number of retries"),
+        ("@step(env={1: 2})\ndef f(): ...", "env has the key 1, which is not text"),
+        ("@workflow(timeout=[])\ndef f(): ...", "timeout=[] is not a duration"),
+        ("@workflow(triggers=['daily'])\ndef f(): ...", "'daily' is no trigger"),
     ],
 )
 def test_decorators_refuse_what_they_do_not_know(tmp_path: Path, decorator: str, words: str) -> None:
