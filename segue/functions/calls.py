@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from segue.codes import Code
@@ -44,9 +44,11 @@ def called(reader: Reader, node: ast.Call) -> Value:
         raise Refused(message, "call its steps, or start it from a @step", Code.NOT_SUPPORTED)
     if found is not MISSING:
         name = ast.unparse(node.func)
-        if found in _FUNCTIONS:
+        if isinstance(found, Hashable) and found in _FUNCTIONS:
             return _FUNCTIONS[found](reader, node)
-        hint = _HINTS.get(name, f"decorate {name} with @step, or call it inside one")
+        own = getattr(found, "__module__", "") != "builtins"
+        way = f"decorate {name} with @step, or call it inside one" if own else f"call {name} inside a @step"
+        hint = _HINTS.get(name, way)
         raise Refused(f"{name} is not a step", hint, Code.NOT_A_STEP)
     if isinstance(node.func, ast.Attribute):
         return _call_method(reader, node, node.func)

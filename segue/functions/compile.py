@@ -147,8 +147,7 @@ class _Document:
         keys: dict[str, Any] = {"python": callable_name(step.function, self.workflow.file)}
         if made.source is not None:
             source = self.flow.sources[made.source]
-            over = source.over.constant if source.over.known else source.over.template
-            keys["map"] = {"over": self._resolved(over), "as": source.variable}
+            keys["map"] = {"over": self._resolved(source.over.template), "as": source.variable}
             if "limit" in step.options:
                 keys["map"]["limit"] = step.options["limit"]
         if made.arguments:

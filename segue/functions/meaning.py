@@ -58,14 +58,15 @@ def truth(value: Value) -> Value:
     match value.kind.name:
         case "bool":
             return value
-        case "null":
+        case "null" if value.kind.checked:
             return literal(False)
         case "enum":
             raise Refused("the truth of an enum's member is not the truth of its value", "compare it: x == Color.RED")
         case "object":
             if hasattr(value.kind.cls, "__bool__") or hasattr(value.kind.cls, "__len__"):
                 raise Refused(f"{value.kind.cls.__name__} decides itself whether it is true", "compare a field of it")
-            return literal(True)
+            if value.kind.checked:
+                return literal(True)
         case "int" | "float" if value.kind.checked:
             return not_(equals(value, literal(0)))
         case "str" if value.kind.checked:

@@ -21,6 +21,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NO_KEY = {"true", "false", "null", "in"}
 _LOOP_MARK = re.compile("\ue002([0-9]+)\ue003")
 _PRIVATE = re.compile("[\ue000-\ue003]")
+_NOT_PLAIN = ("${{", "\\ue00")
+"""What a constant's text has when, outside an expression, it would be taken for an expression or for a mark."""
 
 
 class _NotConstant:
@@ -63,7 +65,7 @@ class Value:
         """The value as JSON with expressions in it."""
         if self.shape is not UNKNOWN:
             return self.shape
-        if self.known and "${{" not in self.text:
+        if self.known and not any(mark in self.text for mark in _NOT_PLAIN):
             return self.constant
         return f"${{{{ {self.text} }}}}"
 
@@ -266,7 +268,7 @@ def spliced(parts: list[str | Value]) -> Value:
     found = texts[0]
     for each in texts[1:]:
         found = binary("+", found, each, SUM, STR)
-    plain = all("${{" not in part for part in parts if isinstance(part, str))
+    plain = not any(mark in literal(part).text for part in parts if isinstance(part, str) for mark in _NOT_PLAIN)
     shape = "".join(p if isinstance(p, str) else f"${{{{ {p.text} }}}}" for p in parts) if plain else UNKNOWN
     sole = len(pieces) == 1 and not isinstance(shape, _NotConstant)
     # One expression alone would keep its type: it has to become text.

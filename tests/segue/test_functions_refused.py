@@ -38,6 +38,8 @@ def fixed(x, /): ...
 
 def helper(x): ...
 
+NUMBERS = [1]
+
 """
 LINES = HEAD.count("\n")
 
@@ -97,7 +99,8 @@ def problem_of_body(folder: Path, body: str) -> tuple[int, int, str, str, str]:
         ("work(word[0])", 1, 10, "E0736", "a str has no items", "move this"),
         ("helper(n)", 1, 5, "E0733", "helper is not a step", "decorate helper with @step"),
         ("print(n)", 1, 5, "E0733", "print is not a step", "print inside a @step"),
-        ("work(max(n, 1))", 1, 10, "E0733", "max is not a step", "call it inside one"),
+        ("work(max(n, 1))", 1, 10, "E0733", "max is not a step", "call max inside a @step"),
+        ("work(NUMBERS(n))", 1, 10, "E0733", "NUMBERS is not a step", "decorate"),
         ("work(math.sqrt(n))", 1, 10, "E0733", "math.sqrt is not a step", "decorate"),
         ("work(wrok(n))", 1, 10, "E0732", "there is nothing called wrok", 'did you mean "work"?'),
         ("work(word.lower())", 1, 10, "E0733", "no method lower()", "do it in a @step"),
