@@ -26,8 +26,6 @@ from segue import arrows, dag, document, engine, expression, operators, source_m
 from segue.child_path import PACKAGE
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
-from segue.functions import compile as function_compiler  # noqa: F401  # see above
-from segue.functions import workflow as functions
 from segue.values import closest
 
 _MESSAGE_LIMIT = 2_000
@@ -47,6 +45,8 @@ def main() -> NoReturn:
     sys.argv = [str(path)]
     sys.dont_write_bytecode = True
     engine.evaluating = True
+    if b"workflow" in path.read_bytes():  # the compiler takes a while to import, and most files do without
+        import_module("segue.functions.compile")
     sys.path.insert(1, root)
     outcome = _outcome(path, name, seconds)
     result.write_text(json.dumps(outcome), encoding="utf-8")
@@ -126,11 +126,13 @@ def _found(path: Path, module: ModuleType) -> list[Any]:
     """
     held = [value for value in vars(module).values() if isinstance(value, dag.DAG)]
     found: list[Any] = [made for made in dag.made if made.file == path or any(made is value for value in held)]
-    found += [made for made in functions.made if made.file == path]
+    functions = sys.modules.get("segue.functions.workflow")
+    if functions is not None:
+        found += [made for made in functions.made if made.file == path]
     names = [each.name for each in found]
     for each in found:
         if names.count(each.name) > 1:
-            kind = "workflows" if isinstance(each, functions.Workflow) else "DAGs"
+            kind = "DAGs" if isinstance(each, dag.DAG) else "workflows"
             raise InvalidDefinition(
                 [
                     Diagnostic(
