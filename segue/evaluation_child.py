@@ -29,6 +29,8 @@ from segue.errors import Diagnostic, InvalidDefinition
 from segue.values import closest
 
 _MESSAGE_LIMIT = 2_000
+_folder: Path | None = None
+"""The folder around the package that is evaluated, if one is: all files in it are the user's."""
 
 
 class _TimedOut(BaseException):
@@ -41,7 +43,9 @@ def main() -> NoReturn:
     As part of a package, it is imported as `argv[5]` from the folder `argv[6]`.
     """
     path, result, seconds = Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+    global _folder
     name, root = sys.argv[5:7] if len(sys.argv) > 5 else ("", str(path.parent))
+    _folder = Path(root)
     sys.argv = [str(path)]
     sys.dont_write_bytecode = True
     engine.evaluating = True
@@ -177,7 +181,9 @@ def _is_users(file: str, path: Path) -> bool:
     if file == str(path):
         return True
     own = (str(PACKAGE), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
-    return Path(file).is_relative_to(path.parent) and not any(Path(file).is_relative_to(folder) for folder in own)
+    return Path(file).is_relative_to(_folder or path.parent) and not any(
+        Path(file).is_relative_to(folder) for folder in own
+    )
 
 
 def _message(error: BaseException) -> str:

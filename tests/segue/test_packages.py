@@ -70,6 +70,14 @@ def test_what_is_wrong_in_several_modules_is_said_at_once(package: Path) -> None
     assert found == [("broken.py", 2, "E0711"), ("flow.py", 6, "E0732"), ("other.py", 6, "E0731")]
 
 
+def test_what_a_module_raises_is_shown_where_it_is_raised(package: Path) -> None:
+    (package / "steps.py").write_text(STEPS + "\n1 / 0\n")
+    with pytest.raises(InvalidDefinition) as caught:
+        read_definitions(package / "inner")
+    [problem] = caught.value.diagnostics
+    assert (Path(problem.file).name, problem.line, problem.code) == ("steps.py", 7, "E0712")
+
+
 def test_two_modules_cannot_hold_the_same_workflow(package: Path) -> None:
     (package / "inner" / "other.py").write_text(OTHER.replace("def two", "def one"))
     with pytest.raises(InvalidDefinition, match=r'E0726.*the workflow "one" is in .*flow.py too'):
