@@ -27,12 +27,14 @@ if TYPE_CHECKING:
         SegueError,
         ServiceError,
         ServiceUnreachable,
+        StepFailed,
         SubmitError,
         Unauthorized,
         UnexpectedAnswer,
         WaitTimeout,
     )
     from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
+    from segue.functions.step import step
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
     from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
     from segue.param import Param
@@ -57,6 +59,7 @@ _HOMES = {
         "SegueError",
         "ServiceError",
         "ServiceUnreachable",
+        "StepFailed",
         "SubmitError",
         "Unauthorized",
         "UnexpectedAnswer",
@@ -76,6 +79,7 @@ _HOMES = {
         "vars",
         "workflow",
     ],
+    "functions.step": ["step"],
     "models": [
         "Attempt",
         "Cause",
@@ -153,6 +157,7 @@ __all__ = [
     "ServiceError",
     "ServiceUnreachable",
     "Step",
+    "StepFailed",
     "StepFailure",
     "SubmitError",
     "TaskGroup",
@@ -175,6 +180,7 @@ __all__ = [
     "response",
     "run",
     "size",
+    "step",
     "submit",
     "vars",
     "workflow",

@@ -71,7 +71,7 @@ def make_bundle(
 def _matching(folder: Path, include: Sequence[str]) -> Iterator[str]:
     patterns = {pattern: re.compile(_regex(pattern)) for pattern in include}
     unused = dict.fromkeys(patterns)
-    for path in _walk(folder):
+    for path in files_below(folder):
         fitting = [pattern for pattern, regex in patterns.items() if regex.fullmatch(path)]
         if not fitting:
             continue
@@ -87,8 +87,12 @@ def _matching(folder: Path, include: Sequence[str]) -> Iterator[str]:
             )
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """Yield the paths of all files that may travel, relative to the folder."""
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files that may travel, relative to the folder.
+
+    Raises:
+        InvalidBundle: There are too many.
+    """
     seen = 0
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if _may_enter(Path(root, name)))

@@ -34,3 +34,13 @@ class Code(StrEnum):
     NO_STEP_ID = "E0724"
     DUPLICATE_STEP = "E0725"
     DUPLICATE_WORKFLOW = "E0726"
+
+    CONSTRUCT = "E0731"
+    NAME = "E0732"
+    NOT_A_STEP = "E0733"
+    CALL = "E0734"
+    ANNOTATION = "E0735"
+    DIFFERENT = "E0736"
+    LOOP = "E0737"
+    TOO_LONG = "E0738"
+    TRY = "E0739"

@@ -9,6 +9,7 @@
     │   └── Conflict                the same key was used for something else
     ├── RunError                    a run was started, and then
     │   ├── RunFailed               it ended, but not well; `run` tells how
+    │   ├── StepFailed              a step of a workflow that is called as a plain function raised an exception
     │   └── WaitTimeout             it did not end in the time we were willing to wait
     └── ServiceError                nothing is wrong with the request
         ├── ServiceUnreachable      nobody answers, or the service cannot reach what it needs
@@ -176,6 +177,22 @@ class RunFailed(RunError):
     def __init__(self, message: str, run: Run | None = None, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.run = run
+
+
+class StepFailed(RunError):
+    """A step raised an exception in a workflow that is called as a plain function; the exception is the `__cause__`.
+
+    In a run nothing raises it: `except StepFailed` says which steps run when one has failed.
+
+    Attributes:
+        step: The step's name.
+    """
+
+    code = "step_failed"
+
+    def __init__(self, step: str, error: BaseException) -> None:
+        super().__init__(f"step {step} failed: {type(error).__name__}: {error}")
+        self.step = step
 
 
 class WaitTimeout(RunError):

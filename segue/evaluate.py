@@ -20,6 +20,7 @@ from typing import Any
 from segue.child_path import isolated
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
+from segue.packages import Module
 
 MAX_SOURCE_BYTES = 1024 * 1024
 MAX_RESULT_BYTES = 32 * 1024 * 1024
@@ -33,8 +34,10 @@ _START = (
 )
 
 
-def evaluate(path: Path, python: str | None = None, timeout: float = 30) -> list[dict[str, Any]]:
-    """Return the definition documents of a Python file, in the order it makes its DAGs.
+def evaluate(
+    path: Path, python: str | None = None, timeout: float = 30, *, module: Module | None = None
+) -> list[dict[str, Any]]:
+    """Return the definition documents of a Python file: of its DAGs, then of its functions, as it makes them.
 
     A document is `{"language": "python", "definition": {...}, "positions": {JSON pointer: [line, column]}, "source"}`;
     lines and columns count from 1.
@@ -44,17 +47,18 @@ def evaluate(path: Path, python: str | None = None, timeout: float = 30) -> list
         python: An interpreter of the user's, whose installed packages the file may import; without it, this one, and
             the standard library alone.
         timeout: Seconds that the file may take.
+        module: What the file is when it is imported as part of a package; without it, it stands for itself.
 
     Raises:
         InvalidDefinition: The file cannot be read, is no Python, raises, exits, takes too long, crashes the
-            interpreter, makes no DAG, or uses Segue in a way that means nothing.
+            interpreter, makes no workflow, or uses Segue in a way that means nothing.
     """
     shown = shown_path(path)
     _check_readable(path, shown)
     path = path.absolute()
     with TemporaryDirectory(prefix="segue-") as folder:
         result = Path(folder) / "result.json"
-        ended = _run(path, result, isolated(Path(folder)), python, timeout)
+        ended = _run(path, result, isolated(Path(folder)), python, timeout, module)
         outcome = _read(result, ended, shown, timeout)
     if "diagnostics" in outcome:
         raise InvalidDefinition([_localised(Diagnostic.from_json(d)) for d in outcome["diagnostics"]])
@@ -79,16 +83,19 @@ def _check_readable(path: Path, shown: str) -> None:
         raise _refused(shown, Code.TOO_LARGE, f"has {size:,} bytes; a definition may have {MAX_SOURCE_BYTES:,}")
 
 
-def _run(path: Path, result: Path, package: Path, python: str | None, timeout: float) -> int | None:
+def _run(
+    path: Path, result: Path, package: Path, python: str | None, timeout: float, module: Module | None
+) -> int | None:
     """Run the child and return its exit status; None when it had to be killed for taking too long."""
     options = ["-I", "-B", *([] if python else ["-S"])]
     # The child starts in another folder, so a relative path would lead elsewhere; a link stays one: it makes the venv.
     interpreter = str(Path(python).absolute()) if python and os.sep in python else python or sys.executable
     command = [interpreter, *options, "-c", _START, str(package), str(path), str(result), str(timeout)]
+    command += [module.name, str(module.root)] if module is not None else []
     try:
         child = subprocess.Popen(
             command,
-            cwd=path.parent,
+            cwd=path.parent if module is None else module.root,
             stdin=subprocess.DEVNULL,
             stdout=2,  # what the file prints is for people; this process's standard output may be for a script
             start_new_session=True,
@@ -127,7 +134,7 @@ def _without_answer(ended: int | None, shown: str, timeout: float) -> InvalidDef
         return _refused(shown, Code.NO_INTERPRETER, "needs Python 3.11 or newer; SEGUE_PYTHON names an older one")
     if ended < 0:
         return _refused(shown, Code.CRASH, f"crashed the interpreter: {signal.Signals(-ended).name}")
-    return _refused(shown, Code.EXIT, f"ended the process with status {ended} before its DAG was complete")
+    return _refused(shown, Code.EXIT, f"ended the process with status {ended} before its workflow was complete")
 
 
 def _refused(shown: str, code: str, message: str) -> InvalidDefinition:

@@ -1,4 +1,4 @@
-"""The child process that executes a Python definition and writes down the DAGs it makes.
+"""The child process that executes a Python definition and writes down the workflows it makes.
 
 Started by `segue.evaluate`, alone with the standard library, `segue` and the user's folder on its path. Everything it
 needs itself is imported before the user's folder joins the path. It never lets a stack trace of ours out: whatever the
@@ -15,6 +15,7 @@ import signal
 import sys
 import sysconfig
 from contextlib import suppress
+from importlib import import_module
 from importlib.util import decode_source
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,8 @@ _MESSAGE_LIMIT = 2_000
 _MEMORY = 256 * 1024 * 1024
 """What a file may fill that sees the standard library alone; the packages of an interpreter of the user's may need
 more."""
+_folder: Path | None = None
+"""The folder around the package that is evaluated, if one is: all files in it are the user's."""
 
 
 class _TimedOut(BaseException):
@@ -39,13 +42,21 @@ class _TimedOut(BaseException):
 
 
 def main() -> NoReturn:
-    """Evaluate `argv[2]`, write the outcome to `argv[3]`, give up after `argv[4]` seconds, and end the process."""
+    """Evaluate `argv[2]`, write the outcome to `argv[3]`, give up after `argv[4]` seconds, and end the process.
+
+    As part of a package, it is imported as `argv[5]` from the folder `argv[6]`.
+    """
     path, result, seconds = Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+    global _folder
+    name, root = sys.argv[5:7] if len(sys.argv) > 5 else ("", str(path.parent))
+    _folder = Path(root)
     sys.argv = [str(path)]
     sys.dont_write_bytecode = True
     engine.evaluating = True
-    sys.path.insert(1, str(path.parent))
-    outcome = _outcome(path, seconds)
+    if b"workflow" in path.read_bytes():  # the compiler takes a while to import, and most files do without
+        import_module("segue.functions.compile")
+    sys.path.insert(1, root)
+    outcome = _outcome(path, name, seconds)
     result.write_text(json.dumps(outcome), encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -53,9 +64,9 @@ def main() -> NoReturn:
     os._exit(0)
 
 
-def _outcome(path: Path, seconds: float) -> dict[str, Any]:
+def _outcome(path: Path, name: str, seconds: float) -> dict[str, Any]:
     try:
-        return {"documents": _documents(path, seconds)}
+        return {"documents": _documents(path, name, seconds)}
     except InvalidDefinition as error:
         found = error.diagnostics
     except SyntaxError as error:
@@ -72,20 +83,45 @@ def _outcome(path: Path, seconds: float) -> dict[str, Any]:
     return {"diagnostics": [{**d.to_json(), "source": _line(d.file, d.line)} for d in found]}
 
 
-def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
+def _documents(path: Path, name: str, seconds: float) -> list[dict[str, Any]]:
     try:
         source = decode_source(path.read_bytes())
     except (UnicodeDecodeError, SyntaxError) as error:
         raise _refused(path, Code.SYNTAX, f"the file is not text: {error}") from None
+    _limit_memory()
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        module = import_module(name) if name else _executed(source, path)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    found = _found(path, module)
+    if not found:
+        hint = 'write `with DAG("name") as dag:` at its top level, or @workflow before a function'
+        raise _refused(path, Code.NO_DAG, "the file makes no DAG and has no @workflow", hint)
+    return _documents_of(found, source)
+
+
+def _documents_of(found: list[Any], source: str) -> list[dict[str, Any]]:
+    """Return the documents of all workflows, or raise with what is wrong with any of them."""
+    documents, problems = [], []
+    for each in found:
+        try:
+            documents.append(each.document(source))
+        except InvalidDefinition as error:
+            problems += error.diagnostics
+    if problems:
+        raise InvalidDefinition(problems)
+    return documents
+
+
+def _executed(source: str, path: Path) -> ModuleType:
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     # Not `__main__`: functions of this file are then importable under the name that a step's process will use.
     sys.modules[path.stem] = module
-    _execute(source, path, module, seconds)
-    dags = _found(path, module)
-    if not dags:
-        raise _refused(path, Code.NO_DAG, "the file makes no DAG", 'write `with DAG("name") as dag:` at its top level')
-    return [found.document(source) for found in dags]
+    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
+    return module
 
 
 def _limit_memory() -> None:
@@ -100,27 +136,24 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _execute(source: str, path: Path, module: ModuleType, seconds: float) -> None:
-    _limit_memory()
-    signal.signal(signal.SIGALRM, _alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        exec(compile(source, str(path), "exec"), vars(module))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
 def _alarm(number: int, frame: FrameType | None) -> None:
     raise _TimedOut
 
 
-def _found(path: Path, module: ModuleType) -> list[dag.DAG]:
-    """Return the DAGs that this file made or holds; one that a file beside it made for itself is not meant."""
+def _found(path: Path, module: ModuleType) -> list[Any]:
+    """Return the workflows of this file: the DAGs that it made or holds, and the functions that it decorates.
+
+    What a file beside it made for itself is not meant.
+    """
     held = [value for value in vars(module).values() if isinstance(value, dag.DAG)]
-    found = [made for made in dag.made if made.file == path or any(made is value for value in held)]
+    found: list[Any] = [made for made in dag.made if made.file == path or any(made is value for value in held)]
+    functions = sys.modules.get("segue.functions.workflow")
+    if functions is not None:
+        found += [made for made in functions.made if made.file == path]
     names = [each.name for each in found]
     for each in found:
         if names.count(each.name) > 1:
+            kind = "DAGs" if isinstance(each, dag.DAG) else "workflows"
             raise InvalidDefinition(
                 [
                     Diagnostic(
@@ -128,7 +161,7 @@ def _found(path: Path, module: ModuleType) -> list[dag.DAG]:
                         each.place.line,
                         each.place.column + 1,
                         Code.DUPLICATE_WORKFLOW,
-                        f'two DAGs in this file have the name "{each.name}"',
+                        f'two {kind} in this file have the name "{each.name}"',
                     )
                 ]
             )
@@ -165,7 +198,9 @@ def _is_users(file: str, path: Path) -> bool:
     if file == str(path):
         return True
     own = (str(PACKAGE), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
-    return Path(file).is_relative_to(path.parent) and not any(Path(file).is_relative_to(folder) for folder in own)
+    return Path(file).is_relative_to(_folder or path.parent) and not any(
+        Path(file).is_relative_to(folder) for folder in own
+    )
 
 
 def _message(error: BaseException) -> str:
@@ -184,6 +219,8 @@ def _hint(error: BaseException) -> str:
         )
     if isinstance(error, MemoryError):
         return f"a definition may fill {_MEMORY // 1024**2} MB: move the work into the functions that steps call"
+    if isinstance(error, ImportError) and "relative import" in str(error):
+        return "a file of a package is found through its package: segue validate FOLDER/"
     if isinstance(error, TypeError) and ">>" in str(error):
         return "an arrow needs an operator or a group on one side; use chain([a, b], [c, d]) for two lists"
     return ""

@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
 
 from segue.place import misuse
 
 if TYPE_CHECKING:
+    from segue.functions.workflow import Workflow
     from segue.triggers import Trigger
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 # How tightly each form binds, loosest first: parentheses are written only where they are needed.
 _OR, _AND, _RELATION, _SUM, _PRODUCT, _UNARY, _PRIMARY = range(7)
@@ -181,14 +185,37 @@ class EventExpression(Expression):
         return event_trigger(name, condition, debounce, params)
 
 
+class WorkflowExpression(Expression):
+    """`workflow.name` is a value of the run; `@workflow` makes a function a workflow."""
+
+    __slots__ = ()
+
+    @overload  # type: ignore[override]
+    def __call__(self, function: Callable[_P, _R], /) -> Workflow[_P, _R]: ...
+    @overload
+    def __call__(self, /, **options: Any) -> Callable[[Callable[_P, _R]], Workflow[_P, _R]]: ...
+    def __call__(self, function: Any = None, /, **options: Any) -> Any:
+        """Make a function a workflow: `@workflow`, or `@workflow(triggers=[cron("0 6 * * MON")])`.
+
+        Args:
+            function: The function; its body is compiled when the workflow is deployed.
+            options: `name`, the function's with dashes without it; `description`, the docstring's first line without
+                it; `triggers`, `labels`, `default_args`, `max_parallel`, `timeout`, `include` and `requirements` mean
+                what they mean for a DAG. The params are the function's own.
+        """
+        from segue.functions.workflow import decorated
+
+        return decorated(function, options)
+
+
 params = Expression("params")
 """The run's parameters."""
 vars = Expression("vars")
 """The service's variables, as they were when the run started."""
 run = Expression("run")
 """The run: `run.id`, `run.started_at`."""
-workflow = Expression("workflow")
-"""The workflow: `workflow.name`, `workflow.version`."""
+workflow = WorkflowExpression("workflow")
+"""The workflow: `workflow.name`, `workflow.version`; as a decorator it makes one of a function."""
 event = EventExpression("event")
 response = Expression("response")
 """The answer of an http step: `response.json`, `response.status`."""

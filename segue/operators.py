@@ -243,7 +243,7 @@ class PythonOperator(Operator):
             )
         if "op_args" in options:
             raise not_supported("op_args", hint="give arguments by name: op_kwargs={...}")
-        keys = {"python": _callable_name(python_callable)}
+        keys = {"python": callable_name(python_callable)}
         super().__init__(task_id, keys | _given(op_kwargs=op_kwargs, env=env), options)
 
 
@@ -334,18 +334,24 @@ def _given(**values: Any) -> dict[str, Any]:
     return {names[name]: plain(value, name) for name, value in values.items() if value is not None}
 
 
-def _callable_name(target: str | Callable[..., Any]) -> str:
+def callable_name(target: str | Callable[..., Any], file: Path | None = None) -> str:
+    """Return `module:function` for a function, so that a step's process can import it.
+
+    Args:
+        target: The function, or its name already.
+        file: The file that is running as `__main__`; without it, that of the line that is running.
+    """
     if isinstance(target, str):
         return target
     module = cast(str | None, getattr(target, "__module__", None))
     name = cast(str | None, getattr(target, "__qualname__", None))
     if not module or not name or "<" in name:
         raise misuse(
-            f"python_callable is {name or shown(target)}, which a step's process cannot import",
+            f"the function of a step is {name or shown(target)}, which a step's process cannot import",
             hint="define a function with `def` at the top level of a file",
         )
     if module == "__main__":
-        module = Path(calling_frame().f_code.co_filename).stem
+        module = (file or Path(calling_frame().f_code.co_filename)).stem
     if not all(part.isidentifier() for part in module.split(".")):
         raise misuse(
             f"the function {name} is in {module}.py, which a step's process cannot import by that name",

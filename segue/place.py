@@ -15,7 +15,7 @@ from segue.child_path import PACKAGE
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 
-_OURS = {str(PACKAGE), __file__.rpartition("/")[0]}
+_OURS = {f"{folder}{part}" for folder in (PACKAGE, __file__.rpartition("/")[0]) for part in ("", "/functions")}
 # A child process imports this package through a link, so its own code has two names.
 
 

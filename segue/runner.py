@@ -73,6 +73,8 @@ def call(job: dict[str, Any]) -> Any:
     """Import the job's function and return what it returns."""
     function = find(job)
     inputs = {name: received(value) for name, value in job["inputs"].items()}
+    if hasattr(type(function), "__segue_step__"):  # `@step`: the function, its arguments as its annotations have them
+        function, inputs = function.__segue_step__(inputs)
     try:
         value = function(**inputs)
     except TypeError as error:

@@ -14,6 +14,7 @@ from segue.bundle import Bundle, make_bundle
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 from segue.evaluate import MAX_SOURCE_BYTES, evaluate, shown_path
+from segue.packages import modules_below
 from segue.translation import Translated, translate
 
 SUFFIXES = (".yaml", ".yml", ".py")
@@ -25,12 +26,14 @@ class Definition:
 
     Attributes:
         path: Its file.
+        root: The folder that its code is imported from, and that its bundle is packed from.
         text: The file's text.
         document: The evaluated document of a Python definition; None for YAML.
         translated: Its plan.
     """
 
     path: Path
+    root: Path
     text: str
     document: dict[str, Any] | None
     translated: Translated
@@ -53,18 +56,19 @@ class Definition:
             InvalidBundle: It cannot be packed.
         """
         code = self.translated.plan["code"]
-        return make_bundle(self.path.absolute().parent, code["include"], code["requirements"], self._own_file())
+        return make_bundle(self.root, code["include"], code["requirements"], self._own_file())
 
     def _own_file(self) -> list[str]:
         """Return the definition's own file when a step calls a function of it."""
-        own = f"{self.path.stem}:"
+        own = self.path.absolute().relative_to(self.root)
+        module = f"{'.'.join(own.with_suffix('').parts).removesuffix('.__init__')}:"
         steps = self.translated.plan["steps"]
-        called = any(str(step["action"].get("callable", "")).startswith(own) for step in steps)
-        return [self.path.name] if self.document is not None and called else []
+        called = any(str(step["action"].get("callable", "")).startswith(module) for step in steps)
+        return [own.as_posix()] if self.document is not None and called else []
 
 
 def read_definitions(path: Path) -> list[Definition]:
-    """Return the definitions in a file: one in YAML, one for each DAG in Python.
+    """Return the definitions in a file, one in YAML or several in Python, or in all modules of a folder.
 
     The environment variable `SEGUE_PYTHON` names the interpreter that evaluates Python; without it, this one does.
 
@@ -72,27 +76,72 @@ def read_definitions(path: Path) -> list[Definition]:
         InvalidDefinition: The file cannot be read, or something in it is wrong.
     """
     shown = shown_path(path)
+    if path.is_dir():
+        return _of_folder(path, shown)
     if path.suffix not in SUFFIXES:
         raise _refused(shown, Code.SUFFIX, f"a definition's file ends in {', '.join(SUFFIXES)}")
     if path.suffix != ".py":
         text = _read_text(path, shown)
-        return [Definition(path, text, None, translate(shown, text, None, path.parent))]
-    documents = evaluate(path, os.environ.get("SEGUE_PYTHON"))
-    found = []
-    problems: list[Diagnostic] = []
-    for document in documents:
-        try:
-            translated = translate(shown, "", document, path.parent)
-            found.append(Definition(path, document["source"], document, translated))
-        except InvalidDefinition as error:
-            problems += error.diagnostics
+        translated = translate(shown, text, None, path.parent)
+        return [Definition(path, path.absolute().parent, text, None, translated)]
+    found, problems = _translated(path, path.absolute().parent, evaluate(path, os.environ.get("SEGUE_PYTHON")))
     if problems:
         raise InvalidDefinition(problems)
     return found
 
 
+def _translated(path: Path, root: Path, documents: list[dict[str, Any]]) -> tuple[list[Definition], list[Diagnostic]]:
+    """Translate what a Python file describes; return also what is wrong with it."""
+    found = []
+    problems: list[Diagnostic] = []
+    for document in documents:
+        try:
+            translated = translate(shown_path(path), "", document, path.parent)
+            found.append(Definition(path, root, document["source"], document, translated))
+        except InvalidDefinition as error:
+            problems += error.diagnostics
+    return found, problems
+
+
+def _of_folder(folder: Path, shown: str) -> list[Definition]:
+    """Return the definitions of all Python modules in a folder."""
+    found: list[Definition] = []
+    problems: list[Diagnostic] = []
+    for module in modules_below(folder):
+        try:
+            documents = evaluate(module.path, os.environ.get("SEGUE_PYTHON"), module=module)
+        except InvalidDefinition as error:
+            problems += [each for each in error.diagnostics if each.code != Code.NO_DAG]
+            continue
+        if module.package is not None:
+            for document in documents:
+                # The folder around a package may hold anything: without a word of the user's, only it travels.
+                document["definition"].setdefault("code", {}).setdefault("include", [f"{module.package}/**/*.py"])
+        more, wrong = _translated(module.path, module.root, documents)
+        found += more
+        problems += wrong
+    problems += _named_twice(found)
+    if problems:
+        raise InvalidDefinition(problems)
+    if not found:
+        hint = "a module holds one when it imports DAG or workflow from segue"
+        raise _refused(shown, Code.NO_DAG, "no module of this folder holds a workflow", hint)
+    return found
+
+
+def _named_twice(found: list[Definition]) -> list[Diagnostic]:
+    files: dict[str, Path] = {}
+    problems = []
+    for each in found:
+        if each.name in files:
+            message = f'the workflow "{each.name}" is in {shown_path(files[each.name])} too'
+            problems.append(Diagnostic(shown_path(each.path), 0, 0, Code.DUPLICATE_WORKFLOW, message))
+        files[each.name] = each.path
+    return problems
+
+
 def read_definition(path: Path, name: str | None = None) -> Definition:
-    """Return the one definition in a file, or the one of that name.
+    """Return the one definition in a file or folder, or the one of that name.
 
     Raises:
         InvalidDefinition: There are several, or none of that name.
@@ -102,7 +151,8 @@ def read_definition(path: Path, name: str | None = None) -> Definition:
     if len(chosen) == 1:
         return chosen[0]
     names = ", ".join(each.name for each in definitions)
-    message = f'the file has no workflow "{name}"' if name else "the file has several workflows"
+    what = "folder" if path.is_dir() else "file"
+    message = f'the {what} has no workflow "{name}"' if name else f"the {what} has several workflows"
     raise _refused(shown_path(path), Code.WHICH_WORKFLOW, message, f"name one of them with --workflow: {names}")
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A definition in YAML or Python.", show_default=False)]
-Workflow = Annotated[
-    str | None, typer.Option("--workflow", "-w", help="Which workflow, when a Python file has several.")
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A definition in YAML or Python, or a package.", show_default=False)
 ]
+Workflow = Annotated[str | None, typer.Option("--workflow", "-w", help="Which workflow, when there are several.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

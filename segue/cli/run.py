@@ -35,7 +35,7 @@ def run(
     ] = None,
     params: Annotated[str | None, typer.Option(metavar="FILE", help="A JSON object of params; - is stdin.")] = None,
     workflow: Annotated[
-        str | None, typer.Option("--workflow", "-w", help="Which workflow, when a Python file has several.")
+        str | None, typer.Option("--workflow", "-w", help="Which workflow, when there are several.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON document; progress on stderr.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the run's id and do not wait.")] = False,

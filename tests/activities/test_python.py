@@ -182,6 +182,22 @@ async def test_arguments_that_do_not_fit_are_named(steps: Steps) -> None:
     )
 
 
+async def test_a_decorated_step_is_called_as_its_function_with_the_types_that_it_names(steps: Steps) -> None:
+    code = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom segue import step\n"
+        "@dataclass\nclass D:\n  n: int\n"
+        "@step(queue='gpu')\ndef f(d: D, more: list[D]) -> D:\n  return D(d.n + more[0].n)\n"
+        "@step\ndef g(): return f(D(1), [D(2)])\n"
+        "@step\ndef h(): raise LookupError('none')"
+    )
+    assert (await steps.python(code, inputs={"d": {"n": 1}, "more": [{"n": 2}]})).value == {"n": 3}
+    assert (await steps.python(code, "g")).value == {"n": 3}, "what a step calls is plain"
+    failure = await steps.failure(steps.python(code, "h"))
+    assert (failure.type, failure.message) == ("LookupError", "none"), "the step's own exception"
+    failure = await steps.failure(steps.python(code, inputs={"d": {"n": 1}}))
+    assert failure.message == "f(d, more) cannot be called with `with`: 'more' is missing"
+
+
 async def test_missing_package_says_where_it_belongs(steps: Steps) -> None:
     failure = await steps.failure(steps.python("import sklearn_x\ndef f(): pass"))
     assert failure.type == "ModuleNotFoundError"

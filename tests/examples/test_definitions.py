@@ -25,7 +25,7 @@ def plans(folder: Path) -> dict[str, list[Plan]]:
         plan = compile_yaml(path.read_text(), path.name)
         found[plan.workflow].append(plan)
     for path in sorted(folder.glob("*.py")):
-        if "with DAG(" in path.read_text():
+        if any(text in path.read_text() for text in ("with DAG(", "@workflow")):
             for document in evaluate(path):
                 plan = compile_document(document, path.name)
                 found[plan.workflow].append(plan)

@@ -243,3 +243,73 @@ def test_a_file_tests_its_own_dag_on_the_engine(bench: Bench, tmp_path: Path) ->
         "tested could not be run; the reason is shown above.",
     ], ended.stderr
     assert "params.n" in ended.stderr
+
+
+def test_a_workflow_that_is_a_function_runs_with_a_branch_a_map_and_a_caught_failure(
+    bench: Bench, tmp_path: Path
+) -> None:
+    path = write(
+        tmp_path,
+        """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Data:
+            rows: list[int]
+            good: bool = True
+
+        @step
+        def build(size: int) -> Data:
+            return Data(list(range(size)), size > 1)
+
+        @step
+        def weigh(data: Data, by: int) -> float:
+            return by * sum(data.rows) / 2
+
+        @step
+        def fragile(value: float) -> float:
+            if value > 10:
+                raise ValueError(f"{value} is too much")
+            return value
+
+        @step
+        def tell(word: str) -> str:
+            return word.upper()
+
+        @workflow
+        def weighed(size: int = 4, factors: list[int] = [1, 2]):
+            data = build(size)
+            if not data.good:
+                return tell(f"only {len(data.rows)}")
+            weights = [weigh(data, factor) for factor in factors]
+            try:
+                last = fragile(weights[-1])
+            except StepFailed:
+                last = None
+            return {"weights": weights, "last": last, "label": tell("fine") if last else tell("heavy")}
+
+        if __name__ == "__main__":
+            import json
+            print(json.dumps([weighed(), weighed.test()["output"]]))
+        """,
+        name="weighed.py",
+    )
+    fine = bench.segue("run", path, "--json")
+    assert fine.code == 0, fine.err
+    assert fine.json["output"] == {"weights": [3.0, 6.0], "last": 6.0, "label": "FINE"}
+    assert fine.json["steps"]["tell"]["state"] == "skipped"
+    heavy = bench.segue("run", path, "-p", "factors=[1, 9]", "--json")
+    assert heavy.json["output"] == {"weights": [3.0, 27.0], "last": None, "label": "HEAVY"}
+    assert heavy.json["steps"]["fragile"]["state"] == "failed"
+    assert "ValueError" in str(heavy.json["steps"]["fragile"]), "not StepFailed: a run has the step's own exception"
+    assert bench.segue("run", path, "-p", "size=1", "--json").json["output"] == "ONLY 1"
+    both = subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, **bench.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    direct, compiled = json.loads(both.stdout)
+    assert direct == compiled == fine.json["output"], both.stderr

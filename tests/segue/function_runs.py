@@ -1,0 +1,113 @@
+"""A workflow that is a function, run both ways: called, and compiled and driven through the pure core."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+from segue import StepFailed
+from segue.functions.workflow import Workflow
+from translator import compile_document
+from workflows.core import advance
+from workflows.exchange import EndRun, Event, RunStarted, StartStep, StepSucceeded
+from workflows.exchange import StepFailed as Failed
+from workflows.messages import RunRequest, StepError, StepResult, StepTask
+from workflows.params import check_params
+from workflows.plan import Plan
+from workflows.state import begin
+
+
+@dataclasses.dataclass
+class Way:
+    """How a run went: its state, its output, and the steps it executed, each with its arguments."""
+
+    state: str
+    output: Any
+    executed: list[str]
+    error: str = ""
+
+
+def module_of(source: str, path: Path) -> ModuleType:
+    """Execute the text of a module; its steps note themselves in its list `EXECUTED`."""
+    path.write_text(source)
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    import sys
+
+    sys.modules[path.stem] = module
+    exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
+    return module
+
+
+def plan_of(workflow: Workflow[..., Any], source: str) -> Plan:
+    """Compile a workflow as it would be deployed."""
+    document = json.loads(json.dumps(workflow.document(source)))
+    return compile_document(document, workflow.file.name)
+
+
+def called(module: ModuleType, workflow: Workflow[..., Any], params: dict[str, Any]) -> Way:
+    """Call a workflow as plain Python."""
+    module.EXECUTED.clear()
+    try:
+        output = workflow(**params)
+    except StepFailed as error:
+        return Way("failed", None, sorted(module.EXECUTED), str(error))
+    return Way("succeeded", as_json(output), sorted(module.EXECUTED))
+
+
+def driven(module: ModuleType, plan: Plan, params: dict[str, Any], random: Random) -> Way:
+    """Run a plan on the core, its steps really called, in an order that chance decides."""
+    module.EXECUTED.clear()
+    request = RunRequest(plan.workflow, 1, params=check_params(plan.params, params), plan=plan.to_json())
+    state = begin("run-1", request)
+    flying: list[StartStep] = []
+    now = 1_700_000_000.0
+    end: EndRun | None = None
+    event: Event | None = RunStarted(now)
+    while event is not None:
+        state, commands = advance(state, event)
+        for command in commands:
+            if isinstance(command, StartStep):
+                flying.append(command)
+            elif isinstance(command, EndRun):
+                end = command
+        now += 1
+        event = None
+        if flying:
+            started = flying.pop(random.randrange(len(flying)))
+            event = _ended(module, started, now)
+    assert end is not None, "the run has an end"
+    error = f"{end.reason}: {end.error}" if end.error else end.reason
+    return Way(end.state, as_json(end.value), sorted(module.EXECUTED), error)
+
+
+def _ended(module: ModuleType, started: StartStep, now: float) -> StepSucceeded | Failed:
+    task = started.task
+    if task.kind == "noop":
+        return StepSucceeded(now, started.place, StepResult(None))
+    try:
+        return StepSucceeded(now, started.place, StepResult(as_json(_call(module, task))))
+    except Exception as error:
+        return Failed(now, started.place, StepError(type(error).__name__, str(error)))
+
+
+def _call(module: ModuleType, task: StepTask) -> Any:
+    """Call a step as its process does."""
+    name = task.action["callable"].partition(":")[2]
+    function, inputs = getattr(module, name).__segue_step__(json.loads(json.dumps(task.inputs)))
+    run: Callable[..., Any] = function
+    return run(**inputs)
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as it is when it has travelled."""
+
+    def plain(each: Any) -> Any:
+        return dataclasses.asdict(each)
+
+    return json.loads(json.dumps(value, default=plain))
