@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, look, run, service, variables
+from segue.cli import definitions, look, run, service, variables, writing
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -39,6 +39,8 @@ def root(
 app.command()(guarded(service.dev))
 app.command()(guarded(definitions.validate))
 app.command()(guarded(definitions.plan))
+app.command()(guarded(writing.convert))
+app.command()(guarded(writing.fmt))
 app.command()(guarded(definitions.deploy))
 app.command()(guarded(run.run))
 app.command()(guarded(look.runs))
