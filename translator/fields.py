@@ -44,7 +44,7 @@ class Fields:
         self.keys = keys
         self.entries = node.mapping
         if not isinstance(node.value, dict):
-            hint = f"its keys are {one_of(keys.known)}"
+            hint = f"its keys are {one_of(keys.known, 20)}"
             report.add(node, Code.WRONG_TYPE, f"{what} must be a mapping, but is {type_of(node)}", hint)
         for name, entry in self.entries.items():
             if name not in keys.known:
@@ -54,6 +54,9 @@ class Fields:
         if name in self.keys.later:
             message = f'"{name}" is part of the language, but not supported yet'
             self.report.add(key, Code.NOT_SUPPORTED, message, "leave it out for now")
+            return
+        if name in self.keys.elsewhere:
+            self.report.add(key, Code.UNKNOWN_KEY, f'"{name}" has no place in {self.what}', self.keys.elsewhere[name])
             return
         hint = "" if self.report.full else self._hint(name)
         self.report.add(key, Code.UNKNOWN_KEY, f'{self.what} has an unknown key "{shown(name)}"', hint)
@@ -152,8 +155,10 @@ class Fields:
     def duration(self, key: str, least: float = 0.001) -> float | None:
         """Return a duration in seconds."""
         node = self.get(key)
-        if node is None:
-            return None
+        return None if node is None else self.duration_of(key, node, least)
+
+    def duration_of(self, key: str, node: Node, least: float = 0.001) -> float | None:
+        """Return the seconds of a node that belongs to a key."""
         if not isinstance(node.value, str):
             whole = type(node.value) is int
             hint = f"write {node.value}s, {node.value}m or {node.value}h" if whole else "such as 30s, 5m, 2h or 7d"

@@ -250,13 +250,17 @@ class Plan:
         """Return the plan as a JSON object; `from_json` is its inverse."""
         return cast(dict[str, Any], json.loads(json.dumps(asdict(self), allow_nan=False)))
 
+    def compact(self) -> dict[str, Any]:
+        """Return the plan as JSON for people to read: without the fields that have their default."""
+        return cast(dict[str, Any], _given(self))
+
     @property
     def content_hash(self) -> str:
         """The sha256 of the canonical JSON, as `sha256:<64 hex digits>`.
 
         A field with its default value has no part in it, so a field that is added later changes no hash.
         """
-        text = json.dumps(_given(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+        text = json.dumps(self.compact(), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
