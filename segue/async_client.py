@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -257,6 +257,10 @@ class AsyncClient(ClientBase):
         The same event id starts one run, however often it is sent.
         """
         return await self._transport.send(calls.fire_event(workflow, event_id, payload, name))
+
+    async def queues(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
+        return await self._transport.send(calls.list_queues([*names]))
 
     async def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

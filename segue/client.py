@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -251,6 +251,10 @@ class Client(ClientBase):
         The same event id starts one run, however often it is sent.
         """
         return self._transport.send(calls.fire_event(workflow, event_id, payload, name))
+
+    def queues(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
+        return self._transport.send(calls.list_queues([*names]))
 
     def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

@@ -1,4 +1,4 @@
-"""A plan as people read it: a line per step, or a Mermaid flowchart."""
+"""A plan as people read it: what is given, then every step with what becomes of it and why."""
 
 from __future__ import annotations
 
@@ -6,62 +6,116 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+SHOWN_TICKS = 10
+_FATES = {"runs": "runs", "skipped": "is skipped", "depends": "runs or is skipped"}
+JSON = dict[str, Any]
 
-def plan_lines(plan: dict[str, Any], plan_hash: str) -> Iterator[str]:
-    """Yield a plan as text: the head, then every step with its queue, needs and conditions."""
-    yield f"{plan['workflow']}  {plan_hash}"
+
+def plan_lines(plan: JSON, forecast: JSON) -> Iterator[str]:
+    """Yield a plan and its forecast as text."""
+    yield f"{plan['workflow']}  {forecast['hash']}"
     if plan["description"]:
         yield f"  {plan['description']}"
-    for name, schema in plan["params"].items():
-        default = f" = {json.dumps(schema['default'])}" if "default" in schema else ""
-        yield f"  param {name}: {schema.get('type', 'any')}{default}"
-    for trigger in plan["triggers"]:
-        spec = trigger["spec"]
-        yield f"  {trigger['kind']} {spec.get('cron') or spec.get('name')}"
+    yield from (f"  {line}" for line in _given(plan, forecast))
+    told = {step["id"]: step for step in forecast["steps"]}
     width = max((len(step["id"]) for step in plan["steps"]), default=0)
+    phase = "main"
     for step in plan["steps"]:
+        if step["phase"] != phase:
+            phase = step["phase"]
+            yield from ("", "finally, however the run ends:")
+        where = f" on {step['queue']}" if told[step["id"]]["queue"] else ""
         yield ""
-        yield f"{step['id']:<{width}}  {step['kind']} on {step['queue']}{_what(step)}"
-        yield from (f"{'':<{width}}  {line}" for line in _details(step))
+        yield f"{step['id']:<{width}}  {step['kind']}{where}{_what(step)}"
+        yield from (f"{'':<{width}}  {line}" for line in (*_fate(told[step["id"]]), *_details(step)))
+    yield ""
+    yield from _summary(forecast)
 
 
-def _what(step: dict[str, Any]) -> str:
+def _given(plan: JSON, forecast: JSON) -> Iterator[str]:
+    for name, schema in plan["params"].items():
+        kind = schema.get("type", "any")
+        kind = " or ".join(kind) if isinstance(kind, list) else kind
+        value = " = " + _short(forecast["params"][name]) if name in forecast["params"] else ", must be given"
+        yield f"param {name}: {kind}{value}"
+    missing = forecast["missing_vars"]
+    for name in forecast["vars"]:
+        known = ", no service is asked" if missing is None else ", not set on the service" if name in missing else ""
+        yield f"var {name}{known}"
+    yield from (f"secret {name}" for name in forecast["secrets"])
+    for trigger in forecast["triggers"]:
+        params = f" with {_short(trigger['params'])}" if trigger["params"] else ""
+        yield f"{trigger['kind']} {trigger['name']}{params}"
+        yield from (f"  next {tick}" for tick in trigger["next"][:SHOWN_TICKS])
+    if plan.get("concurrency"):
+        limit = plan["concurrency"]
+        yield f"{limit['limit']} run at once with the key {limit['key']}; another: {limit['when_full']}"
+
+
+def _fate(told: JSON) -> Iterator[str]:
+    size = "" if not told["mapped"] else "" if told["items"] is None else f", {told['items']} items"
+    yield _FATES[told["fate"]] + (size if told["fate"] != "skipped" else "") + (":" if told["why"] else "")
+    yield from (f"  {reason}" for reason in told["why"])
+
+
+def _what(step: JSON) -> str:
     action = step["action"]
-    if step["kind"] == "python":
-        return f": {action['callable']}"
-    if step["kind"] == "shell":
-        first = str(action["script"]).strip().splitlines()[:1]
-        return f": {first[0]}" if first else ""
+    match step["kind"]:
+        case "python":
+            return f": {action['callable']}"
+        case "shell":
+            first = str(action["script"]).strip().splitlines()[:1]
+            return f": {first[0]}" if first else ""
+        case "workflow":
+            version = action.get("version")
+            return f": {action['workflow']}" + (f" version {version}" if version else "")
+        case "wait":
+            return f": {', '.join(f'{key} {_wait(value)}' for key, value in action.items())}"
+        case "approve":
+            return f": by {', '.join(action['by'])}" if action.get("by") else ""
     request = action.get("request") or action.get("submit")
     return f": {request.get('method', 'GET')} {request['url']}" if isinstance(request, dict) else ""
 
 
-def _details(step: dict[str, Any]) -> Iterator[str]:
+def _wait(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("name", ""))
+    return f"{value:g} s" if isinstance(value, int | float) else str(value)
+
+
+def _details(step: JSON) -> Iterator[str]:
     for edge in step["needs"]:
         yield f"needs {edge['step']}" + (f" when {edge['when']}" if edge["when"] else "")
     if step["trigger_rule"] != "all_success":
         yield f"starts on {step['trigger_rule']}"
     if step["condition"]:
         yield f"if {step['condition']}"
-    if step["map"]:
-        over = step["map"]["over"]
-        yield f"for each {step['map']['name']} in {over if isinstance(over, str) else json.dumps(over)}"
+    level = step["map"]
+    while level:
+        over = level["over"]
+        yield f"for each {level['name']} in {over if isinstance(over, str) else _short(over)}"
+        level = level.get("inner")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
 
 
-def mermaid_chart(plan: dict[str, Any]) -> Iterator[str]:
-    """Yield a plan as a Mermaid flowchart."""
-    yield "flowchart TD"
-    names = {step["id"]: f"s{number}" for number, step in enumerate(plan["steps"])}
-    for step in plan["steps"]:
-        text = _quoted(step["id"] + (f" × {step['map']['name']}" if step["map"] else ""))
-        yield f'  {names[step["id"]]}["{text}"]'
-    for step in plan["steps"]:
-        for edge in step["needs"]:
-            label = f'|"{_quoted(edge["when"])}"|' if edge["when"] else ""
-            yield f"  {names[edge['step']]} -->{label} {names[step['id']]}"
+def _summary(forecast: JSON) -> Iterator[str]:
+    steps = forecast["steps"]
+    fates = [step["fate"] for step in steps]
+    parts = [f"{fates.count(fate)} {text}" for fate, text in _COUNTED.items() if fate in fates]
+    yield f"{len(steps)} steps: {', '.join(parts)}"
+    chain = forecast["longest"]
+    shown = chain if len(chain) <= 8 else [*chain[:4], "...", *chain[-3:]]
+    yield f"longest chain: {' > '.join(shown)} ({len(chain)} steps); at most {forecast['widest']} side by side"
+    for queue, workers in forecast["queues"].items():
+        if workers is not None:
+            who = "nobody serves it" if workers == 0 else f"{workers} worker{'s' * (workers != 1)}"
+            yield f"queue {queue}: {who}"
 
 
-def _quoted(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+_COUNTED = {"runs": "run", "skipped": "are skipped", "depends": "depend on what is known only then"}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -150,7 +150,8 @@ HTTP = Group(
     "HTTP",
     "http",
     "One request (`url` and what belongs to it), or a remote job: `submit` starts it, `poll` watches it, `cancel` "
-    "stops it. `response` is the answer, `submit` the answer to that request; both have `json`, `status` and `headers`.",
+    "stops it. `response` is the answer, `submit` the answer to that request; both have `json`, `status` and "
+    "`headers`.",
     (
         *_REQUEST,
         Entry(
