@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, look, plan, run, service, variables, writing
+from segue.cli import definitions, lint, look, plan, run, service, variables, writing
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def root(
 app.command()(guarded(service.dev))
 app.command()(guarded(definitions.validate))
 app.command()(guarded(plan.plan))
+app.command()(guarded(lint.lint))
 app.command()(guarded(writing.convert))
 app.command()(guarded(writing.fmt))
 app.command()(guarded(definitions.deploy))

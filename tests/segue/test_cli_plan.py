@@ -94,3 +94,23 @@ def test_params_that_do_not_fit_are_told(folder: Path) -> None:
     ended = segue("plan", "flow.yaml", "-p", "n=x", cwd=folder, environment=NOWHERE)
     assert (ended.code, ended.out) == (2, "")
     assert 'params.n: "x" is not an integer' in ended.err
+
+
+LINTED = 'segue: 1\nname: flow\nsteps: {a: {if: 1 > 2, run: "echo"}}\n'
+
+
+def test_warnings_are_no_failures_unless_that_is_asked_for(folder: Path) -> None:
+    (folder / "odd.yaml").write_text(LINTED)
+    ended = segue("lint", "odd.yaml", cwd=folder, environment=NOWHERE)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == (
+        "odd.yaml:3:17: warning[W0103]: this condition is always false, whatever a run is given\n"
+        '    steps: {a: {if: 1 > 2, run: "echo"}}\n'
+        "                    ^\n"
+        "hint: compare with a value that can be, or remove the step\n\n"
+        "1 warning; more: segue explain W0103\n"
+    )
+    assert segue("lint", "odd.yaml", "--strict", cwd=folder, environment=NOWHERE).code == 1
+    [found] = segue("lint", "odd.yaml", "--json", cwd=folder, environment=NOWHERE).json
+    assert (found["code"], found["line"]) == ("W0103", 3)
+    assert segue("lint", "flow.yaml", "--strict", cwd=folder, environment=NOWHERE).out == "no warnings\n"
