@@ -21,7 +21,7 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 import segue
-from segue import arrows, dag, document, engine, expression, operators, source_map, triggers  # noqa: F401  # see above
+from segue import arrows, dag, document, engine, expression, operators, source_map, triggers, waiting  # noqa: F401  # see above
 from segue.child_path import PACKAGE
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition

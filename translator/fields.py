@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import TypeVar
 
-from translator.diagnostics import Code, did_you_mean, nearest, one_of, shown
+from translator.diagnostics import Code, nearest, one_of, shown
 from translator.keys import OTHER_NAMES, Keys
 from translator.located import Node, Report
 
@@ -177,13 +177,19 @@ class Fields:
 
     def choice(self, key: str, choices: Collection[_Choice]) -> _Choice | None:
         """Return one of some words."""
+        given = self.get(key)
+        if given is not None and not isinstance(given.value, str):
+            self.wrong(key, given, f"one of {one_of(choices, 20)}")
+            return None
         text = self.text(key)
         if text is None:
             return None
         for choice in choices:
             if choice == text:
                 return choice
-        hint = did_you_mean(text, choices)
+        lower = {choice.lower(): choice for choice in choices}
+        near = nearest(text.lower(), lower)
+        hint = "" if near is None else f'did you mean "{lower[near]}"?'
         known = one_of(choices, 20)
         node = self.entries[key].value
         self.report.add(node, Code.BAD_VALUE, f'"{key}" is "{shown(text)}", which is none of {known}', hint)

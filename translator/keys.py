@@ -78,6 +78,18 @@ OTHER_NAMES = {
     "frequency": "every",
     "expires": "timeout",
     "runs": "run",
+    "schedule_interval": "triggers",
+    "dag_id": "name",
+    "apiVersion": "segue",
+    "spec": "steps",
+    "item": "as",
+    "loop_var": "as",
+    "loop": "map",
+    "for_each": "map",
+    "with_items": "map",
+    "withItems": "map",
+    "withParam": "map",
+    "bash_command": "run",
 }
 """What other tools call our keys."""
 

@@ -62,8 +62,9 @@ def read_retry(found: Fields, what: str) -> dict[str, Any]:
     unless = retry.texts("unless")
     if unless is not None:
         at = retry.entries["unless"].value
-        for item, name in zip(at.items or [at], unless, strict=False):
-            _check_error_type(item, name, found.report)
+        for item in at.items or [at]:
+            if isinstance(item.value, str) and item.value.strip():
+                _check_error_type(item, item.value, found.report)
     values = {
         "attempts": retry.integer("attempts", 1, MAX_ATTEMPTS),
         "delay": retry.duration("delay", least=0.0),

@@ -147,8 +147,9 @@ class StepReader:
             message = f"{self.what} has {len(given)} kinds: {one_of(given)}"
             self.report.add(found.key(given[1]), Code.KIND, message, "make two steps of it, or remove one")
         if not given:
-            later = any(found.has(key) for key in keys.LATER_KINDS)
-            if isinstance(found.at.value, dict) and not later:
+            # Whoever wrote another tool's word for a kind has been told ours.
+            told = any(keys.OTHER_NAMES.get(key) in keys.STEP_KINDS or key in keys.LATER_KINDS for key in found.entries)
+            if isinstance(found.at.value, dict) and not told:
                 self.report.add(step.at, Code.KIND, f"{self.what} does nothing", _KIND_HINT)
             return frozenset()
         match given[0]:

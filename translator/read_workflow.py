@@ -55,7 +55,8 @@ def read_workflow(node: Node, report: Report, shared: SharedFiles) -> WorkflowDe
 def _language(found: Fields, report: Report) -> None:
     node = found.require("segue", "the first line is `segue: 1`, the version of the language")
     if node is not None and (type(node.value) is not int or node.value != LANGUAGE):
-        message = f'"segue" is the version of the language: {LANGUAGE}, not {shown(str(node.plain()))}'
+        given = shown(node.raw or str(node.plain()))
+        message = f'"segue" is the version of the language: the number {LANGUAGE}, not {given}'
         report.add(node, Code.BAD_VALUE, message, f"write segue: {LANGUAGE}")
 
 

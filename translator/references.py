@@ -24,6 +24,19 @@ _ONLY_THERE = {
     "response": "`response` is the answer to an http step's last request, in its poll and output",
     "inputs": "`inputs` is what a shared step is given, in its own file",
 }
+_OTHER_STEP_FIELDS = {
+    **dict.fromkeys(("outputs", "result", "results", "return_value"), "output"),
+    **dict.fromkeys(("state", "outcome", "conclusion", "phase"), "status"),
+}
+_OTHER_ROOTS = {
+    **dict.fromkeys(("needs", "jobs", "tasks", "ti", "dependencies"), "the output of a step is steps.NAME.output"),
+    **dict.fromkeys(("env", "environment"), "what the service sets is vars.NAME, what a run is given params.NAME"),
+    **dict.fromkeys(("param", "parameters", "dag_run", "args"), "what a run is given is params.NAME"),
+    **dict.fromkeys(("github", "dag", "context"), "there are run.id, run.started_at, workflow.name, workflow.version"),
+    "var": "what the service sets is vars.NAME",
+    "self": "what a step gives is known to the steps behind it",
+}
+"""What other tools call our names."""
 _OTHER_PHASE = "finally steps run when all others have ended: nothing under steps can wait for one"
 
 
@@ -153,6 +166,8 @@ class References:
             return f"did you mean params.{root}?"
         if root in self.steps:
             return f"did you mean steps.{root}.output?"
+        if root in _OTHER_ROOTS:
+            return _OTHER_ROOTS[root]
         return did_you_mean(root, use.names, f"there are {one_of(sorted(use.names))}; text stands in quotes")
 
     def _check_step(self, path: tuple[str, ...], at: Spot) -> None:
@@ -166,7 +181,8 @@ class References:
             self.report.add(at, Code.UNKNOWN_STEP, f'there is no step "{shown(path[1])}"', hint)
         elif len(path) > 2 and path[2] not in _STEP_FIELDS:
             message = f'a step has "output" and "status", but no "{shown(path[2])}"'
-            self.report.add(at, Code.UNKNOWN_OUTPUT, message, f"did you mean steps.{path[1]}.output.{shown(path[2])}?")
+            meant = _OTHER_STEP_FIELDS.get(path[2], f"output.{shown(path[2])}")
+            self.report.add(at, Code.UNKNOWN_OUTPUT, message, f"did you mean steps.{path[1]}.{meant}?")
         elif len(path) > 3 and path[2] == "output":
             self._check_output(self.steps[path[1]], path[3:], at)
 
