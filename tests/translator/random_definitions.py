@@ -63,6 +63,7 @@ class Maker:
         self.params: list[str] = []
         self.done: dict[str, dict[str, Any]] = {}
         self.has_event = False
+        self.main: set[str] = set()
 
     def definition(self) -> dict[str, Any]:
         made: dict[str, Any] = {"segue": 1, "name": self.one(["flow", "a-b", "x1"])}
@@ -71,12 +72,15 @@ class Maker:
         self.has_event = any("event" in trigger for trigger in triggers)
         params = {name: self.schema() for name in self.params}
         ids = self.some(IDS, 6) or ["a"]
+        last = self.some([name for name in IDS if name not in ids], 2)
         steps = {name: self.step(name) for name in ids}
         # As written, a step may stand before what it needs.
         order = self.some(ids, len(ids))
         order += [name for name in ids if name not in order]
         optional = {
             "description": self.text(blank=False),
+            "concurrency": self.chosen({"key": self.one(["x", "k-${{ vars.API }}"]), "limit": 2, "when_full": "skip"}),
+            "on_failure": self.one(["finish", "stop", "hold"]),
             "labels": {"team": "vision", "on": self.text(blank=False)},
             "max_parallel": self.random.randint(1, 1000),
             "timeout": self.one(DURATIONS[1:]),
@@ -89,13 +93,17 @@ class Maker:
         made["steps"] = {name: steps[name] for name in order}
         if self.maybe():
             made["output"] = self.template(self.scope())
+        self.main = {*self.done}
+        if last:
+            made["finally"] = {name: self.step(name) for name in last}
         return made
 
     def step(self, name: str) -> dict[str, Any]:
         mapped = self.map() if self.maybe(0.3) else None
-        variable = (mapped or {}).get("as", "item") if mapped else None
-        scope = self.scope(variable)
-        kind = self.one(["run", "python", "http", "job", "noop"])
+        levels = mapped if isinstance(mapped, list) else [mapped] if mapped else []
+        variables = [level.get("as", "item") for level in levels]
+        scope = [*self.scope(variables[-1] if variables else None), *variables]
+        kind = self.one(["run", "python", "http", "job", "noop", "workflow", "wait", "approve"])
         made: dict[str, Any] = {
             "run": lambda: {
                 "run": self.one(["echo hi", "a\nb\n", '\necho "$N"\n\n', "x \\\n  y", "cat <<'EOF'\n'''\nEOF"])
@@ -103,6 +111,12 @@ class Maker:
             "python": lambda: {"python": "pkg.module:function", "with": self.arguments(scope)},
             "http": lambda: {"http": self.request(scope)},
             "job": lambda: {"http": self.job(scope)},
+            "workflow": lambda: {
+                "workflow": self.one(["other", {"name": "other", "version": 2}]),
+                **self.params_of(scope),
+            },
+            "wait": lambda: {"wait": self.wait(scope)},
+            "approve": lambda: {"approve": self.approve()},
             "noop": lambda: {"uses": "noop", **self.chosen({"with": self.values(scope)})},
         }[kind]()
         if mapped is not None:
@@ -118,8 +132,11 @@ class Maker:
             "timeout": self.timeout(),
             "output": self.output(kind, scope),
         }
+        if kind in ("workflow", "wait", "approve"):
+            for key in ("queue", "retry", "timeout", "output"):
+                del optional[key]
         made |= self.chosen(optional)
-        needs = {need: self.edge(need) for need in self.some([*self.done], 3)}
+        needs = {need: self.edge(need) for need in self.some([each for each in self.done if each not in self.main], 3)}
         if needs:
             listed = all(condition is True for condition in needs.values())
             made["needs"] = self.one([[*needs], needs]) if listed else needs
@@ -154,7 +171,35 @@ class Maker:
         cancel = {"cancel": {"url": "${{ submit.json.href }}", "method": "DELETE"}} if self.maybe() else {}
         return {"submit": self.request(scope), "poll": poll, **cancel}
 
-    def map(self) -> dict[str, Any]:
+    def params_of(self, scope: list[str]) -> dict[str, Any]:
+        return self.chosen({"with": {name: self.template(scope) for name in self.some(["data", "no", "x"], 2)}})
+
+    def wait(self, scope: list[str]) -> dict[str, Any]:
+        operand = self.one(scope)
+        event = {"name": self.one(["data.published", f"built.${{{{ {operand} }}}}"])}
+        event |= self.chosen({"if": self.one(["event.rows > 5", "${{ event.ok }}", True, False])})
+        return self.one(
+            [
+                {"for": self.one(["10m", f"${{{{ {operand} }}}}"])},
+                {"until": self.one(["2027-01-31T18:00:00Z", f"${{{{ {operand} }}}}"])},
+                {"event": event},
+            ]
+        )
+
+    def approve(self) -> dict[str, Any]:
+        form = {name: self.schema() for name in self.some(["rollout", "why", "class"], 2)}
+        made = self.chosen({"by": self.one(["role:releaser", ["ada", "role:x"]]), "form": form})
+        return made | self.one([{}, {"timeout": "48h"}, {"timeout": "1h", "on_timeout": "fail"}])
+
+    def map(self) -> Any:
+        outer = self.level()
+        if self.maybe(0.7):
+            return outer
+        name = outer.get("as", "item")
+        inner = {"over": self.one([[1, 2], [f"${{{{ {name} }}}}"], f"${{{{ {name} }}}}"]), "as": "inner"}
+        return [outer, inner]
+
+    def level(self) -> dict[str, Any]:
         over = self.one([[1, "x", None], [], [{"depth": 4}], "${{ params }}", "${{ [1, 2] }}"])
         optional = {"as": self.one(VARIABLES), "limit": 4, "min_success": self.one([1, "80%", "12.5 %"])}
         made = {"over": over} | self.chosen(optional)
@@ -181,12 +226,14 @@ class Maker:
         return self.chosen({"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env})
 
     def trigger(self) -> dict[str, Any]:
-        given = {name: self.value() for name in []}
         if self.maybe():
             spec = {"cron": self.one(["0 6 * * MON", "@daily", "@midnight", "*/5  * * * *"])}
+            if self.maybe():
+                spec = {"every": self.one(["1 month", "36h"])} | self.chosen({"start": "2025-01-01"})
             optional = {"timezone": "Europe/Paris", "overlap": "allow", "catchup": self.one(["0s", "1d"])}
-            return {"schedule": spec | self.chosen(optional), **given}
-        return {"event": {"name": "data.published"}}
+            return {"schedule": spec | self.chosen(optional)}
+        spec = {"name": "data.published"}
+        return {"event": spec | self.chosen({"if": self.one(["event.rows > 5", True, False]), "debounce": "10m"})}
 
     def schema(self) -> dict[str, Any]:
         return self.one(
@@ -219,6 +266,8 @@ class Maker:
     def outputs(self, path: str, step: dict[str, Any]) -> list[str]:
         if "map" in step:
             return [path, f"{path}[0]"]
+        if "approve" in step:
+            return [path, f"{path}.approved"]
         return [path, f"{path}.n", f"{path}?.n"] if "output" in step else [path, f"{path}.x.in_", f"{path}['a b']"]
 
     def expression(self, scope: list[str], depth: int = 3) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from segue import dag
 from tests.golden.record import VALID
 from tests.translator.random_definitions import definitions
-from translator import compile_document, compile_yaml
+from translator import compile_document, compile_yaml, files_of_yaml
 from translator.writing import Source, document_source, write_python, write_yaml, yaml_source
 from workflows.plan import Plan
 
@@ -30,13 +31,13 @@ def evaluated(text: str) -> dict[str, Any]:
     return made.document(text)
 
 
-def round_trip(source: Source) -> tuple[Plan, Plan, Plan, str]:
+def round_trip(source: Source, files: Mapping[str, str] | None = None) -> tuple[Plan, Plan, Plan, str]:
     """Return the plans of a definition in YAML, in Python, and in YAML again, and that last text."""
     first = write_yaml(deepcopy(source))
     document = evaluated(write_python(source))
     last = write_yaml(document_source(document, "flow.py"))
-    plans = compile_yaml(first, "flow.yaml"), compile_document(document, "flow.py"), compile_yaml(last, "flow.yaml")
-    return *plans, last
+    python = compile_document(document, "flow.py", files)
+    return compile_yaml(first, "flow.yaml", files), python, compile_yaml(last, "flow.yaml", files), last
 
 
 @given(definitions())
@@ -59,6 +60,8 @@ def test_a_layout_that_is_canonical_stays_as_it_is(definition: dict[str, Any]) -
 @pytest.mark.parametrize("path", [*VALID, *WRITTEN], ids=lambda path: path.stem)
 def test_every_valid_definition_keeps_its_hash(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    plan = compile_yaml(text, path.name)
-    for each in round_trip(yaml_source(text, path.name))[:3]:
+    named = {name: path.parent / name for name in files_of_yaml(text)}
+    files = {name: file.read_text(encoding="utf-8") for name, file in named.items()}
+    plan = compile_yaml(text, path.name, files)
+    for each in round_trip(yaml_source(text, path.name), files)[:3]:
         assert each.content_hash == plan.content_hash, each.to_json()

@@ -7,10 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from translator.writing.python_expressions import Names
+from translator.writing.python_kinds import KindWriter, levels, unsaid
 from translator.writing.python_layout import Group, Layout, Part, lay_out
 from translator.writing.python_values import Values, text_literal
 
-KINDS = {"run": "BashOperator", "python": "PythonOperator", "http": "HttpOperator", "uses": "EmptyOperator"}
+KINDS = {
+    "run": "BashOperator",
+    "python": "PythonOperator",
+    "http": "HttpOperator",
+    "uses": "UsesOperator",
+    "workflow": "WorkflowOperator",
+    "wait": "WaitOperator",
+    "approve": "ApprovalOperator",
+}
+NOOP = "noop"
 OPTIONS = {
     "description": "description",
     "trigger_rule": "trigger_rule",
@@ -24,7 +35,23 @@ OPTIONS = {
 }
 """Keys of a step, and the arguments that say the same."""
 _ORDER = (
-    *("run", "python", "http", "with", "env", "queue", "retry", "timeout", "trigger_rule", "if", "output"),
+    *(
+        "uses",
+        "run",
+        "python",
+        "http",
+        "workflow",
+        "wait",
+        "approve",
+        "with",
+        "env",
+        "queue",
+        "retry",
+        "timeout",
+        "trigger_rule",
+        "if",
+        "output",
+    ),
     "description",
 )
 NOT_VARIABLES = frozenset(
@@ -46,11 +73,25 @@ NOT_VARIABLES = frozenset(
             "data",
             "body",
         ),
-        *("over", "self", "cls", "positional", "arguments"),
+        *(
+            "over",
+            "self",
+            "cls",
+            "positional",
+            "arguments",
+            "uses",
+            "inputs",
+            "workflow",
+            "version",
+            "duration",
+            "until",
+        ),
+        *("event", "by", "quorum", "on_timeout", "form"),
     }
 )
 """Names that `.expand(name=...)` cannot have, because an operator's argument is called so."""
-_WITH_VALUES = {"run": ("env",), "python": ("with", "env"), "http": (), "uses": ()}
+_WITH_VALUES = {"run": ("env",), "python": ("with", "env"), "uses": ("with", "env"), "workflow": ("with",)}
+_WITH_NAMES = {"uses": "inputs", "workflow": "params"}
 
 
 @dataclass(slots=True)
@@ -91,11 +132,15 @@ class StepWriter:
         """Return the statement, each of its lines with its indentation."""
         kind = next((each for each in KINDS if each in self.step), None)
         operator = KINDS.get(kind or "", "")
+        if kind == "uses" and self.step["uses"] == NOOP:
+            kind, operator = "noop", "EmptyOperator"
         self.names.used.add(operator)
         above, beside = self.comments.take(self.pointer)
         mapped = self.step.get("map")
         expanded = mapped is not None and self.can_expand(kind, mapped)
-        parts = [] if self.variable == self.name else [Part("", text_literal(self.name))]
+        # The first argument of this one is another.
+        head = "task_id=" if kind == "uses" else ""
+        parts = [] if self.variable == self.name else [Part(head, text_literal(self.name))]
         parts += [*self.arguments(kind)]
         head = f"{self.variable} = {operator}"
         call: Layout = Group("(", parts, ")", beside=beside)
@@ -122,6 +167,12 @@ class StepWriter:
             value, at = self.step[key], f"{self.pointer}/{key}"
             if key == "http" and isinstance(value, dict):
                 yield from self.http(value, at)
+            elif key in ("workflow", "wait", "approve"):
+                yield from self.without_worker(key, value, at)
+            elif key == "uses" and kind == "uses":
+                yield self.part("uses", self.values.value(value, at), at)
+            elif key == "timeout" and kind == "approve":
+                self.left[key] = value  # there, the argument is how long people have
             elif key in ("retry", "timeout"):
                 yield from options(self.values, {key: value}, self.pointer)
             elif key in ("with", "env") and key not in _WITH_VALUES.get(kind or "", ()):
@@ -131,7 +182,19 @@ class StepWriter:
                 if condition is not None:
                     yield self.part("condition", condition, at)
             elif key in OPTIONS:
-                yield self.part(OPTIONS[key], self.values.value(value, at), at)
+                name = _WITH_NAMES.get(kind or "", OPTIONS[key]) if key == "with" else OPTIONS[key]
+                yield self.part(name, self.values.value(value, at), at)
+
+    def without_worker(self, key: str, value: Any, at: str) -> Iterator[Part]:
+        """Yield the arguments of a kind that no worker runs."""
+        kind = KindWriter(self.values)
+        if key == "workflow":
+            yield from kind.workflow(value, at)
+        elif key == "wait":
+            yield from kind.wait(value, at, conditional="if" in self.step)
+        else:
+            self.left |= {f"approve/form/{name}": schema for name, schema in unsaid(value.get("form")).items()}
+            yield from kind.approve(value, at)
 
     def http(self, http: dict[str, Any], at: str) -> Iterator[Part]:
         """Yield the arguments of `HttpOperator`."""
@@ -162,29 +225,35 @@ class StepWriter:
 
     def can_expand(self, kind: str | None, mapped: Any) -> bool:
         """Tell whether `.partial().expand()` says exactly this map."""
-        if not isinstance(mapped, dict):
+        names = [level.get("as", "item") for level in levels(mapped)]
+        if len({*names}) < len(names):
             return False
-        name = mapped.get("as", "item")
-        if not name.isidentifier() or keyword.iskeyword(name) or name in NOT_VARIABLES or name.startswith("__"):
-            return False
-        # A Python step gets the item as an argument of that name.
-        return kind != "python" or name in (self.step.get("with") or {})
+        for name in names:
+            if not name.isidentifier() or keyword.iskeyword(name) or name in NOT_VARIABLES or name.startswith("__"):
+                return False
+        # A Python step gets the items as arguments of those names.
+        return kind != "python" or {*names} <= {*(self.step.get("with") or {})}
 
     def expansion(self, parts: list[Part], mapped: Any, beside: str) -> Layout:
         """Return the call of `partial` with the call of `expand` behind it."""
         at = f"{self.pointer}/map"
-        with_name = self.step.get("with") or {}
-        name = mapped.get("as", "item")
-        if "python" in self.step and isinstance(with_name.get(name), str):
-            parts = [*self.without_item(parts, name, str(with_name[name]))]
+        places = [(each, f"{at}/{n}" if isinstance(mapped, list) else at) for n, each in enumerate(levels(mapped))]
+        innermost = places[-1][0].get("as", "item")
+        if "python" in self.step:
+            parts = [*self.without_item(parts, innermost)]
+        tail: Layout = ""
+        for number, (level, place) in reversed([*enumerate(places)]):
+            outer = places[number - 1][0].get("as", "item") if number else None
+            values = Values(self.comments, Names(self.names.steps, outer, None, self.names.used))
+            over = self.part(level.get("as", "item"), values.value(level.get("over"), f"{place}/over"), f"{place}/over")
+            tail = Group(".expand(", [over], ")", tail)
+        outermost, place = places[0]
         for key in ("limit", "min_success"):
-            if key in mapped:
-                parts.append(self.part(key, self.values.value(mapped[key], f"{at}/{key}"), f"{at}/{key}"))
-        over = self.part(name, self.values.value(mapped.get("over"), f"{at}/over"), f"{at}/over")
-        tail = Group(".expand(", [over], ")")
+            if key in outermost:
+                parts.append(self.part(key, self.values.value(outermost[key], f"{place}/{key}"), f"{place}/{key}"))
         return Group("(", parts, ")", tail, beside)
 
-    def without_item(self, parts: list[Part], name: str, text: str) -> Iterator[Part]:
+    def without_item(self, parts: list[Part], name: str) -> Iterator[Part]:
         """Leave out the argument that `expand` gives by itself, where it stands last and so loses nothing."""
         for part in parts:
             group = part.value

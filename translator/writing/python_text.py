@@ -10,14 +10,14 @@ from typing import Any
 
 from translator.writing.python_arrows import arrow_lines
 from translator.writing.python_expressions import ROOTS, Names
+from translator.writing.python_kinds import KindWriter, levels, unsaid
 from translator.writing.python_layout import WIDTH, Group, Layout, Part, lay_out
 from translator.writing.python_steps import StepWriter, options, plain
 from translator.writing.python_values import Values, text_literal
 from translator.writing.source import Source
 from translator.writing.yaml_text import ordered
 
-_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
-_IMPORTED = frozenset({*ROOTS, "item", "expr", "has", "size", "cron", "chain", "dag"})
+_IMPORTED = frozenset({*ROOTS, "item", "expr", "has", "size", "cron", "every", "chain", "dag"})
 _INDENT = "    "
 
 
@@ -37,12 +37,16 @@ class _Writer:
 
     def text(self) -> str:
         steps = self.steps("steps")
-        arrows = arrow_lines(self.definition["steps"], self.variables, "/steps", self.values(self.variables))
+        arrows = self.arrows("steps")
+        last = self.steps("finally", steps=True)
+        last_arrows = self.arrows("finally") if last else []
         output = [*self.output()]
         head = self.head()
-        body = [*self.more, *steps]
-        if arrows:
-            body += ["", *(_INDENT + line for line in arrows)]
+        body = [*self.more, *steps, *arrows]
+        if last:
+            self.used.add("Finally")
+            body += ["", f"{_INDENT}with Finally():", *(_INDENT + line if line else "" for line in last + last_arrows)]
+            output = ["", *output] if output else []
         body += output
         while body and not body[0]:
             body.pop(0)
@@ -70,16 +74,18 @@ class _Writer:
     def argument(self, key: str, value: Any) -> Iterator[Part]:
         """Yield the arguments of DAG for a key at the top of the definition."""
         at, values = f"/{key}", self.values({})
-        if key in ("description", "labels", "max_parallel", "timeout"):
+        if key == "concurrency" and value == {}:
+            value = {"limit": 1}  # an empty one would count as none
+        if key in ("description", "labels", "concurrency", "max_parallel", "timeout", "on_failure"):
             yield self.part(key, values.value(value, at), at)
         elif key == "params" and value:
-            said = {name: schema for name, schema in value.items() if _can_say(schema)}
+            missing = unsaid(value)
+            said = {name: schema for name, schema in value.items() if name not in missing}
             self.more += [
                 f"{_INDENT}dag.params[{text_literal(name)}] = {lay_out(plain(schema), _INDENT, 40)}"
-                for name, schema in value.items()
-                if name not in said
+                for name, schema in missing.items()
             ]
-            yield self.part(key, self.params(said, values), at)
+            yield self.part(key, KindWriter(values).schemas(said, at), at)
         elif key == "triggers" and value:
             yield self.part(key, Group("[", [self.trigger(each, n) for n, each in enumerate(value)], "]"), at)
         elif key == "defaults":
@@ -110,58 +116,42 @@ class _Writer:
             else:
                 yield self.part(key, values.value(value, f"/defaults/{key}"), f"/defaults/{key}")
 
-    def params(self, params: dict[str, Any], values: Values) -> Layout:
-        parts = []
-        for name, schema in params.items():
-            at = f"/params/{name}"
-            part = values.pair(name, None, "/params")
-            part.value = self.param(schema, values, at)
-            part.above += self.comments.take_under(at)
-            parts.append(part)
-        return Group("{", parts, "}")
-
-    def param(self, schema: dict[str, Any], values: Values, at: str) -> Layout:
-        default = schema.get("default")
-        told = isinstance(default, dict) and {"type", "enum"} & set(default)
-        if {*schema} == {"type", "default"} and _TYPES.get(type(default)) == schema["type"] and not told:
-            return values.value(default, f"{at}/default")
-        self.used.add("Param")
-        parts = [Part("", values.value(default, f"{at}/default"))] if "default" in schema else []
-        for name, value in schema.items():
-            if name != "default":
-                head = f'**{{"{name}": ' if keyword.iskeyword(name) else f"{name}="
-                layout = values.value(value, f"{at}/{name}")
-                parts.append(Part(head, _closed(layout) if keyword.iskeyword(name) else layout))
-        return Group("Param(", parts, ")")
-
     def trigger(self, trigger: dict[str, Any], index: int) -> Part:
         at = f"/triggers/{index}"
         kind = "schedule" if "schedule" in trigger else "event"
         spec, values = trigger[kind], self.values({})
-        first = "cron" if kind == "schedule" else "name"
-        self.used.add("cron" if kind == "schedule" else "event")
+        first = "name" if kind == "event" else "cron" if "cron" in spec else "every"
+        function = "event" if kind == "event" else first
+        self.used.add(function)
         above, beside = self.comments.take(at)
         text = str(spec[first])
         # The blank keeps a preset such as @daily from being replaced by the five fields it stands for.
         parts = [Part("", text_literal(text + " " if text.startswith("@") else text))]
-        parts += [
-            self.part(key, values.value(value, f"{at}/{kind}/{key}"), f"{at}/{kind}/{key}")
-            for key, value in spec.items()
-            if key != first
-        ]
+        for key, value in spec.items():
+            inner = f"{at}/{kind}/{key}"
+            if key == "if":
+                condition = values.condition(value)
+                parts += [self.part("condition", condition, inner)] if condition is not None else []
+            elif key != first:
+                parts.append(self.part(key, values.value(value, inner), inner))
         if "params" in trigger:
             parts.append(self.part("params", values.value(trigger["params"], f"{at}/params"), f"{at}/params"))
         above += self.comments.take_under(at)
-        function = "cron" if kind == "schedule" else "event"
         return Part("", Group(f"{function}(", parts, ")"), [line for line in above if line], beside)
 
-    def steps(self, key: str) -> list[str]:
-        """Return the statements that make the steps."""
+    def arrows(self, key: str) -> list[str]:
+        """Return the statements that join steps, with an empty line before them."""
+        steps = self.definition[key]
+        lines = arrow_lines(steps, self.variables, f"/{key}", self.values(self.variables))
+        return ["", *(_INDENT + line for line in lines)] if lines else []
+
+    def steps(self, key: str, *, steps: bool = False) -> list[str]:
+        """Return the statements that make the steps; `steps`: those under `steps` have been made already."""
         lines: list[str] = []
-        made: dict[str, str] = {}
+        made = {name: self.variables[name] for name in self.definition["steps"]} if steps else {}
         for name, step in self.definition.get(key, {}).items():
             mapped = step.get("map")
-            item = mapped.get("as", "item") if isinstance(mapped, dict) else None
+            item = levels(mapped)[-1].get("as", "item") if mapped else None
             inner = ordered(step, "STEP")
             writer = StepWriter(name, self.variables[name], inner, f"/{key}/{name}", self.values(made, item))
             needs = self.keep_needs(f"/{key}/{name}/needs")
@@ -209,17 +199,3 @@ def variables_of(steps: list[str]) -> dict[str, str]:
         variables[name] = better
         taken.add(better)
     return {name: variables[name] for name in steps}
-
-
-def _can_say(schema: Any) -> bool:
-    """Tell whether `Param` says exactly this schema: to a default it adds the type that is left out."""
-    if not isinstance(schema, dict):
-        return False
-    return "type" in schema or "enum" in schema or _TYPES.get(type(schema.get("default"))) is None
-
-
-def _closed(layout: Layout) -> Layout:
-    if isinstance(layout, str):
-        return layout + "}"
-    layout.closing += "}"
-    return layout
