@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, lint, look, plan, run, service, variables, writing
+from segue.cli import definitions, explain, lint, look, plan, run, schema, service, variables, writing
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ app.command()(guarded(service.dev))
 app.command()(guarded(definitions.validate))
 app.command()(guarded(plan.plan))
 app.command()(guarded(lint.lint))
+app.command()(guarded(explain.explain))
+app.command()(guarded(schema.schema))
 app.command()(guarded(writing.convert))
 app.command()(guarded(writing.fmt))
 app.command()(guarded(definitions.deploy))

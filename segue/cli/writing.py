@@ -108,22 +108,33 @@ def _verify(text: str, to: Spelling, plan_hash: str, file: Path) -> None:
     Raises:
         SubmitError: It does not.
     """
-    from tempfile import TemporaryDirectory
-
     from segue.errors import InvalidDefinition, SubmitError
-    from segue.submission import read_definition
 
-    with TemporaryDirectory(prefix="segue-") as folder:
-        path = Path(folder) / ("flow.py" if to is Spelling.PYTHON else "flow.yaml")
-        path.write_text(text, encoding="utf-8")
-        try:
-            same = read_definition(path).translated.plan_hash == plan_hash
-            reason = "it would mean something else"
-        except InvalidDefinition as error:
-            same, reason = False, error.diagnostics[0].message
+    try:
+        same = _hash(text, to, file.absolute().parent) == plan_hash
+        reason = "it would mean something else"
+    except InvalidDefinition as error:
+        same, reason = False, error.diagnostics[0].message
     if not same:
         name = "Python" if to is Spelling.PYTHON else "YAML"
         raise SubmitError(
             f"{file} cannot be written as {name}: {reason}. Nothing was written.",
             hint="This is a mistake of ours; please tell us, with the definition.",
         )
+
+
+def _hash(text: str, to: Spelling, folder: Path) -> str:
+    """Return the hash of a definition that would lie in a folder, beside the shared steps that it uses."""
+    import os
+    from tempfile import TemporaryDirectory
+
+    from segue.evaluate import evaluate
+    from segue.translation import translate
+
+    if to is Spelling.YAML:
+        return translate("flow.yaml", text, None, folder).plan_hash
+    with TemporaryDirectory(prefix="segue-") as scratch:
+        path = Path(scratch) / "flow.py"
+        path.write_text(text, encoding="utf-8")
+        [document] = evaluate(path, os.environ.get("SEGUE_PYTHON"))
+    return translate("flow.py", "", document, folder).plan_hash

@@ -195,3 +195,13 @@ def test_python_is_left_to_its_own_formatter(tmp_path: Path) -> None:
         ended = segue(*command, cwd=tmp_path)
         assert ended.code == 2
         assert "ruff format" in ended.err
+
+
+def test_a_definition_that_uses_shared_steps_is_written_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "say.yaml").write_text("segue: 1\nstep: say\nrun: echo said\n")
+    (tmp_path / "flow.yaml").write_text("segue: 1\nname: flow\nsteps: {a: {uses: ./common/say.yaml}}\n")
+    ended = segue("convert", "flow.yaml", "--to", "python", "-o", "flow.py", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert 'UsesOperator(uses="./common/say.yaml")' in (tmp_path / "flow.py").read_text()
+    assert hash_of(tmp_path / "flow.py") == hash_of(tmp_path / "flow.yaml")
