@@ -68,14 +68,21 @@ STEP = Group(
         ),
         Entry("http", group("HTTP"), "kind: mapping", "A call of a service, or a job that runs there."),
         Entry("container", VALUES, "kind: mapping", "A container image that is run."),
-        Entry("workflow", TEXT, "kind: name", "Another workflow as a child of this run; `with` has its params."),
+        Entry(
+            "workflow",
+            either(TEXT, group("CALL")),
+            "kind: name, or mapping",
+            "Another workflow as a child of this run; `with` has its params, and its output is the step's.",
+        ),
         Entry("approve", group("APPROVE"), "kind: mapping", "Waits for people to approve or reject."),
         Entry("wait", group("WAIT"), "kind: mapping", "Waits for a time to pass, for a time, or for an event."),
         Entry(
             "uses",
             TEXT,
             "kind: text",
-            "A named operator: `noop` does nothing and is a place for arrows to meet.",
+            "`noop`, which does nothing and is a place for arrows to meet; or a shared step: a file beside the "
+            "definition such as `./common/auth.yaml`, or a package of the library such as `library/auth@2`. `with` has "
+            "its inputs.",
         ),
         Entry("with", VALUES, "mapping of names to values", "Inputs of the step, by name; expressions allowed."),
         Entry(
@@ -178,6 +185,16 @@ POLL = Group(
     ),
     required=("url", "until"),
 )
+CALL = Group(
+    "CALL",
+    "workflow of a step",
+    "Another workflow, where more than its name is said.",
+    (
+        Entry("name", TEXT, "text", "The other workflow's name."),
+        Entry("version", whole(1, 2**31 - 1), "whole number", "Which of its versions.", "the newest"),
+    ),
+    required=("name",),
+)
 WAIT = Group(
     "WAIT",
     "wait",
@@ -219,4 +236,4 @@ APPROVE = Group(
     ),
 )
 
-STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, WAIT, WAIT_EVENT, APPROVE)
+STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, CALL, WAIT, WAIT_EVENT, APPROVE)

@@ -94,7 +94,13 @@ CONCURRENCY = Group(
     "concurrency",
     "A limit on runs at once.",
     (
-        Entry("key", TEXT, "text with expressions", "Runs whose keys are equal share the limit."),
+        Entry(
+            "key",
+            TEXT,
+            "text with expressions",
+            "Runs whose keys are equal share the limit. It may speak of `params`, `workflow`, `event` and `vars`.",
+            "the workflow's name",
+        ),
         Entry("limit", whole(1, 1_000), "whole number", "Runs at once.", "1"),
         Entry(
             "when_full",
@@ -104,7 +110,6 @@ CONCURRENCY = Group(
             "queue",
         ),
     ),
-    required=("key",),
 )
 TRIGGER = Group(
     "TRIGGER",

@@ -21,6 +21,7 @@ _INNER = {
     "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT"},
     "STEP": {
         "http": "HTTP",
+        "workflow": "CALL",
         "map": "MAP",
         "retry": "RETRY",
         "timeout": "TIMEOUT",
