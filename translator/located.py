@@ -113,6 +113,8 @@ class Report:
     found: list[Diagnostic] = field(default_factory=list)
     omitted: int = 0
     main: Report | None = None
+    added: int = 0
+    """How often something was reported, also what is shown already or is too much to show."""
 
     def beside(self, file: str, lines: list[str]) -> Report:
         """Return a report for another file; its problems are found with those of this one."""
@@ -125,6 +127,7 @@ class Report:
 
     def add(self, at: Node | Spot | Position, code: Code, message: str, hint: str = "") -> None:
         """Add a problem at a place."""
+        self.added += 1
         if self.full:
             (self.main or self).omitted += 1
             return

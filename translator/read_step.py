@@ -227,7 +227,8 @@ class StepReader:
     def _refused(self, key: str) -> bool:
         """Report a key that has no meaning for the step's kind; tell whether it is so."""
         why = _MEANINGLESS[key].get(self.step.kind)
-        if why is None or not self.found.has(key):
+        missing = self.step.origin is not None and "file" not in self.step.origin
+        if why is None or missing or not self.found.has(key):
             return False
         self.report.add(self.found.key(key), Code.CONFLICT, f'"{key}" has no meaning for {self.what}', why)
         return True

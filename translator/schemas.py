@@ -44,9 +44,9 @@ _OTHER_TYPES = {
 
 def check_schema(node: Node, what: str, report: Report) -> bool:
     """Report what is wrong with a schema; tell whether it can be used."""
-    before = len(report.found) + report.omitted
+    before = report.added
     _Check(what, report).schema(node)
-    return len(report.found) + report.omitted == before
+    return report.added == before
 
 
 def check_default(node: Node, what: str, report: Report) -> None:

@@ -120,7 +120,7 @@ def _missing(text: str, path: str) -> tuple[str, str]:
 
 
 def _read(tree: Node, path: str, text: str, report: Report) -> SharedStep:
-    before = len(report.found)
+    before = report.added
     found = Fields(tree, report, "the shared step", keys.SHARED_STEP)
     language = found.require("segue", "the first line is `segue: 1`, the version of the language")
     if language is not None and (type(language.value) is not int or language.value != LANGUAGE):
@@ -133,7 +133,7 @@ def _read(tree: Node, path: str, text: str, report: Report) -> SharedStep:
     step = StepReader(name, found.key("step"), found, 0, SHARED_NAMES).read_shared()
     check_shared(step, inputs, report)
     sha256 = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-    return SharedStep(path, sha256, inputs, step, sound=len(report.found) == before)
+    return SharedStep(path, sha256, inputs, step, sound=report.added == before)
 
 
 def _schemas(found: Fields, report: Report) -> dict[str, dict[str, Any]]:
@@ -159,7 +159,7 @@ class _Inputs:
 
     def read(self, step: StepDefinition, names: frozenset[str]) -> dict[str, Any] | None:
         """Return the inputs as templates, with defaults; None when something is wrong with them."""
-        before = len(self.report.found) + self.report.omitted
+        before = self.report.added
         nodes = self.found.named("with", "names to values")
         entries = self.found.entries["with"].value.mapping if nodes else {}
         given = {}
@@ -171,7 +171,7 @@ class _Inputs:
             self.check_complete(given)
         schemas = self.shared.inputs
         defaults = {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
-        return {**defaults, **given} if len(self.report.found) + self.report.omitted == before else None
+        return {**defaults, **given} if self.report.added == before else None
 
     def check_name(self, name: str, entry: Entry) -> None:
         known = self.shared.inputs

@@ -81,6 +81,9 @@ class Retry:
 class Timeout:
     """Bounds of a step, in seconds; None is no bound of its own.
 
+    A step that no worker runs (`INTERPRETER_KINDS`) has `run` and `total` alone, and ten years where its author says
+    nothing: it may wait for as long as the run.
+
     Attributes:
         run: One attempt, from its start on a worker.
         queue: The wait for a worker.
@@ -131,7 +134,8 @@ class Step:
             `{"event": {"name": template, "if": canonical expression over `event` or None}}`;
             approve: `{"by": [text], "quorum": n, "timeout": seconds or None, "on_timeout": "reject" | "approve" |
             "fail", "form": {name: JSON Schema}}`.
-        needs: Edges in plan order. A step that a template refers to is among them.
+        needs: Edges in plan order. A step that a template refers to is among them, but for what a `finally` step
+            says of `main` steps: they have ended before it starts.
         trigger_rule: When the states of the needs let the step start.
         condition: Canonical text of `if`, or None.
         inputs: The templates under `with`, by name.

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from segue.duration import seconds_text
+
 SHOWN_TICKS = 10
 _FATES = {"runs": "runs", "skipped": "is skipped", "depends": "runs or is skipped"}
 JSON = dict[str, Any]
@@ -43,13 +45,17 @@ def _given(plan: JSON, forecast: JSON) -> Iterator[str]:
         known = ", no service is asked" if missing is None else ", not set on the service" if name in missing else ""
         yield f"var {name}{known}"
     yield from (f"secret {name}" for name in forecast["secrets"])
-    for trigger in forecast["triggers"]:
+    for compiled, trigger in zip(plan["triggers"], forecast["triggers"], strict=True):
+        spec = compiled["spec"]
+        zone = f" {spec['timezone']}" if "timezone" in spec else ""
         params = f" with {_short(trigger['params'])}" if trigger["params"] else ""
-        yield f"{trigger['kind']} {trigger['name']}{params}"
+        yield f"{trigger['kind']} {trigger_text(spec)}{zone}{params}"
         yield from (f"  next {tick}" for tick in trigger["next"][:SHOWN_TICKS])
     if plan.get("concurrency"):
         limit = plan["concurrency"]
-        yield f"{limit['limit']} run at once with the key {limit['key']}; another: {limit['when_full']}"
+        yield f"at most {limit['limit']} at once of {limit['key']}, else {limit['when_full']}"
+    if plan.get("on_failure", "finish") != "finish":
+        yield f"on failure: {plan['on_failure']}"
 
 
 def _fate(told: JSON) -> Iterator[str]:
@@ -58,29 +64,47 @@ def _fate(told: JSON) -> Iterator[str]:
     yield from (f"  {reason}" for reason in told["why"])
 
 
+def trigger_text(spec: JSON) -> str:
+    """Return what starts a run: cron text, a rhythm with its beginning, or an event's name and condition."""
+    if "every" in spec:
+        months, seconds = spec["every"].get("months"), spec["every"].get("seconds", 0.0)
+        rhythm = f"{months} month{'s' * (months != 1)}" if months else seconds_text(seconds)
+        return f"every {rhythm} from {spec['start']}"
+    condition = f" if {spec['if']}" if spec.get("if") else ""
+    return f"{spec.get('cron') or spec.get('name') or ''}{condition}"
+
+
 def _what(step: JSON) -> str:
     action = step["action"]
     match step["kind"]:
-        case "python":
-            return f": {action['callable']}"
-        case "shell":
-            first = str(action["script"]).strip().splitlines()[:1]
-            return f": {first[0]}" if first else ""
         case "workflow":
-            version = action.get("version")
-            return f": {action['workflow']}" + (f" version {version}" if version else "")
+            return f": {action['workflow']}" + (f" version {action['version']}" if action["version"] else "")
         case "wait":
-            return f": {', '.join(f'{key} {_wait(value)}' for key, value in action.items())}"
+            return f": {_waits_for(action)}"
         case "approve":
-            return f": by {', '.join(action['by'])}" if action.get("by") else ""
+            by = f" by {', '.join(action['by'])}" if action["by"] else ""
+            return f": {action['quorum']} yes{by}"
+        case _:
+            return _runs(step["kind"], action)
+
+
+def _waits_for(action: JSON) -> str:
+    if "event" in action:
+        return f"event {trigger_text(action['event'])}"
+    if "until" in action:
+        return f"until {action['until']}"
+    length = action["for"]
+    return length if isinstance(length, str) else seconds_text(length)
+
+
+def _runs(kind: str, action: JSON) -> str:
+    if kind == "python":
+        return f": {action['callable']}"
+    if kind == "shell":
+        first = str(action["script"]).strip().splitlines()[:1]
+        return f": {first[0]}" if first else ""
     request = action.get("request") or action.get("submit")
     return f": {request.get('method', 'GET')} {request['url']}" if isinstance(request, dict) else ""
-
-
-def _wait(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("name", ""))
-    return f"{value:g} s" if isinstance(value, int | float) else str(value)
 
 
 def _details(step: JSON) -> Iterator[str]:
@@ -97,6 +121,8 @@ def _details(step: JSON) -> Iterator[str]:
         level = level.get("inner")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
+    if step.get("origin"):
+        yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
 
 
 def _summary(forecast: JSON) -> Iterator[str]:

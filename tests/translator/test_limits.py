@@ -142,6 +142,11 @@ def test_a_document_that_is_not_what_it_should_be_is_refused(document: dict[str,
     assert caught.value.diagnostics
 
 
+def test_an_alias_of_a_mistake_is_the_same_mistake() -> None:
+    text = "steps: {a: &a {approve: {form: {n: {type: int, default: 5}}}}, b: *a, c: {workflow: demo}}"
+    assert refused(HEAD + text) == [Code.SCHEMA, Code.CYCLE]
+
+
 def test_a_document_that_is_too_deep_is_refused() -> None:
     deep: Any = 1
     for _ in range(900):
