@@ -15,14 +15,14 @@ _CHARACTER = 7.4
 _SWEEPS = 6
 _STYLE = """
 text { font: 12px ui-monospace, Menlo, Consolas, monospace; fill: #1c2733 }
-.small { font-size: 10px; fill: #5b6875 }
+.small { font-size: 10px; fill: #5b6875; paint-order: stroke; stroke: #fff; stroke-width: 3px }
 .step { fill: #fff; stroke: #3b6ea5; stroke-width: 1.5 }
 .skipped { fill: #f1f2f4; stroke: #b5bcc4 }
 .depends { stroke-dasharray: 4 3 }
 .edge { fill: none; stroke: #7d8a97; stroke-width: 1.2 }
 .never { stroke-dasharray: 2 4; stroke: #c3c9cf }
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 } .small { fill: #9aa7b3 } .step { fill: #1b2430; stroke: #6aa3e0 }
+  text { fill: #e6edf3 } .small { fill: #9aa7b3; stroke: #0d1117 } .step { fill: #1b2430; stroke: #6aa3e0 }
   .skipped { fill: #232b35; stroke: #4b5763 } .edge { stroke: #7d8a97 }
 }
 """
@@ -44,7 +44,7 @@ def svg_picture(forecast: JSON) -> str:
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0L8 4L0 8z" fill="#7d8a97"/></marker></defs>',
     ]
-    lines += [line for step in steps for line in _edges(step, places)]
+    lines += [line for number, step in enumerate(steps) for line in _edges(step, places, number)]
     lines += [line for step in steps for line in _box(step, places[step["id"]], widths[step["id"]])]
     return "\n".join([*lines, "</svg>"]) + "\n"
 
@@ -103,9 +103,9 @@ def _row(layer: list[str], widths: dict[str, float], x: dict[str, float], wishes
             x[name] -= drift
 
 
-def _edges(step: JSON, places: dict[str, tuple[float, float]]) -> Iterator[str]:
+def _edges(step: JSON, places: dict[str, tuple[float, float]], row: int) -> Iterator[str]:
     to_x, to_y = places[step["id"]]
-    for need in step["needs"]:
+    for number, need in enumerate(step["needs"]):
         from_x, from_y = places[need["step"]]
         start, end = from_y + _HEIGHT / 2, to_y - _HEIGHT / 2
         bend = (end - start) / 2
@@ -115,7 +115,8 @@ def _edges(step: JSON, places: dict[str, tuple[float, float]]) -> Iterator[str]:
         yield f'<path class="edge{never}" d="{path}" marker-end="url(#tip)"/>'
         if need["when"]:
             text = need["when"] if len(need["when"]) <= 32 else need["when"][:29] + "..."
-            x, y = (from_x + to_x) / 2, (start + end) / 2
+            # Near its own step, and not at the height of the one before: labels of neighbours would cover each other.
+            x, y = from_x + (to_x - from_x) * 0.8, start + (end - start) * (0.45 + 0.3 * ((row + number) % 2))
             yield (
                 f'<text class="small" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">'
                 f"<title>{escape(need['when'])}</title>{escape(text)}</text>"

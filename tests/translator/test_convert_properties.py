@@ -65,3 +65,55 @@ def test_every_valid_definition_keeps_its_hash(path: Path) -> None:
     plan = compile_yaml(text, path.name, files)
     for each in round_trip(yaml_source(text, path.name), files)[:3]:
         assert each.content_hash == plan.content_hash, each.to_json()
+
+
+COMMENTED = """\
+segue: 1
+name: flow
+
+# about all steps
+steps:
+  # first
+  a:  # beside a
+    # the script
+    run: |  # beside run
+      echo "# not a comment"
+      # still script
+
+    # about env
+    env:
+      X: "a # b"  # beside X
+
+      # above Y
+      Y: it's
+  b:
+    needs:
+      # why a
+      a: "${{ output.x > 1 }}"  # beside need
+    map:
+      over:
+        - 1  # one
+        # two is
+        - {v: 2}
+      as: n
+    run: echo
+    retry: {attempts: 3}  # often
+
+# before output
+output: {x: "${{ steps.a.output?.x }}"}  # out
+# the end
+"""
+
+
+def test_comments_and_blank_lines_stay_where_they_are() -> None:
+    assert write_yaml(yaml_source(COMMENTED, "flow.yaml")) == COMMENTED
+
+
+def test_every_comment_comes_along_to_python_and_back() -> None:
+    python = write_python(yaml_source(COMMENTED, "flow.yaml"))
+    back = write_yaml(document_source(evaluated(python), "flow.py"))
+    comments = ["about all steps", "first", "beside a", "the script", "beside run", "about env", "beside X", "above Y"]
+    comments += ["why a", "beside need", "one", "two is", "often", "before output", "out", "the end"]
+    for comment in comments:
+        assert f"# {comment}\n" in python
+        assert f"# {comment}\n" in back

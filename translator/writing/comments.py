@@ -215,9 +215,10 @@ def _scalars(text: str) -> dict[int, tuple[int, int]]:
                 continue
             block = event.style in _BLOCK
             if block:
-                # Its first line may end in a comment; its end is the beginning of the line behind it.
-                start = text.find("\n", start) + 1
-                end = len(text[:end].rstrip(" "))
+                # Its first line may end in a comment, and empty lines behind its last are none of it.
+                header = text[start : text.find("\n", start) + 1]
+                start += len(header)
+                end = len(text[:end].rstrip(" " if "+" in header.partition("#")[0] else None))
                 if start == 0 or end <= start:
                     continue
             _cover(inside, lines, text, start, end)

@@ -59,8 +59,9 @@ def block_text(text: str, indent: str) -> list[str] | None:
     if bad or any(line.strip(" \t") == "" and line for line in lines):
         return None
     ends = len(text) - len(body)
-    header = {0: "|-", 1: "|"}.get(ends, "|+")
-    return [header, *(indent + line if line else "" for line in lines), *[""] * max(ends - 1, 0)]
+    # More ends than one would need "|+", to which an empty line before the next key belongs.
+    header = {0: "|-", 1: "|"}.get(ends)
+    return None if header is None else [header, *(indent + line if line else "" for line in lines)]
 
 
 def flow(value: Any) -> str:
