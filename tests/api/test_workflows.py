@@ -330,7 +330,7 @@ async def test_a_schedule_that_temporal_refuses_is_named(api: Api, monkeypatch: 
 
     name = fresh("refused")
     refused = plan(name, triggers=(schedule(timezone="Mars/Olympus"),))
-    monkeypatch.setattr(routes, "compile_yaml", lambda text, filename: refused)
+    monkeypatch.setattr(routes, "compile_yaml", lambda text, filename, files: refused)
     answer = await deploy(api, name)
     assert (answer.status_code, answer.json()["code"]) == (422, "trigger_invalid")
     assert answer.json()["errors"][0]["path"] == "triggers[0].schedule"
