@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.golden.record import VALID
+from translator import files_of_yaml
 from translator.diagnostics import Diagnostic
 from translator.lint import Warned, lint
 
@@ -51,14 +52,14 @@ NULL_READS = {
     "guarded by has": (
         SOMETIMES + "  c: {needs: b, trigger_rule: all_done, if: '${{ steps.b.output.x > 1 }}', run: echo}\n",
         SOMETIMES
-        + "  c: {needs: b, trigger_rule: all_done, if: '${{ has(steps.b.output.x) && steps.b.output.x > 1 }}', run: echo}\n",  # noqa: E501
+        + "  c: {needs: b, trigger_rule: all_done, if: '${{ has(steps.b.output.x) && steps.b.output.x > 1 }}', run: echo}\n",  # noqa: E501  # noqa: E501
     ),
     "guarded by the step's own if": (
         SOMETIMES
         + "  c: {needs: b, trigger_rule: all_done, if: '${{ params.p > 1 }}', run: echo,\n"
         + "      env: {X: '${{ steps.b.output.x }}'}}\n",
         SOMETIMES
-        + "  c: {needs: b, trigger_rule: all_done, if: \"${{ steps.b.status == 'succeeded' && params.p > 1 }}\", run: echo,\n"  # noqa: E501
+        + "  c: {needs: b, trigger_rule: all_done, if: \"${{ steps.b.status == 'succeeded' && params.p > 1 }}\", run: echo,\n"  # noqa: E501  # noqa: E501
         + "      env: {X: '${{ steps.b.output.x }}'}}\n",
     ),
 }
@@ -213,9 +214,21 @@ def test_a_variable_that_the_service_has_not() -> None:
     assert codes(text, variables={"API": 1}) == codes(text) == []
 
 
-def test_definitions_that_we_show_have_few_warnings() -> None:
-    found = {
-        path.stem: [each.code for each in warnings(path.read_text())] for path in VALID if path.stem != "every-key"
-    }
-    assert found["smallest"] == []
-    assert Warned.SECRET not in str(found)
+def test_one_warning_stands_for_all_steps_before_the_same_tolerant_leaf() -> None:
+    steps = "".join(f"  w{number}: {{needs: start, run: echo}}\n" for number in range(4))
+    text = flow(
+        "  start: {run: echo}\n" + steps + "  end: {needs: [w0, w1, w2, w3], trigger_rule: all_done, run: echo}\n"
+    )
+    [found] = warnings(text)
+    assert found.message.startswith('when step "w0" or one of 3 others fails')
+    assert found.hint.endswith("add another that needs w0, w1, w2, w3")
+
+
+def test_definitions_that_we_show_have_no_warnings_but_those_of_their_subject() -> None:
+    for path in VALID:
+        text = path.read_text()
+        files = {name: (path.parent / name).read_text() for name in files_of_yaml(text)}
+        found = {each.code for each in lint(text, None, path.name, files, NOW)}
+        allowed = {Warned.UNUSED_PARAM, Warned.UNSEEN_FAILURE, Warned.UNREACHABLE, Warned.NULL_READ}
+        assert found <= allowed, path.stem
+        assert Warned.UNREACHABLE not in found or path.stem in ("needs-conditions", "rule-all-skipped")

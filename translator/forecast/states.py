@@ -7,6 +7,7 @@ impossible, but one that is not named is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
@@ -51,7 +52,7 @@ def outlooks(plan: Plan, truth: Truth, *, failures: bool) -> dict[str, Outlook]:
     found: dict[str, Outlook] = {}
     for step in plan.steps:
         edges = tuple(_edge(found[edge.step].states, edge, truth(step, edge)) for edge in step.needs)
-        by_rule = frozenset(decide(step.trigger_rule, states) for states in _together(edges))
+        by_rule = frozenset(decide(step.trigger_rule, states) for states in together(edges))
         verdicts = set(by_rule)
         if step.condition is not None and "start" in verdicts:
             met = truth(step, None)
@@ -70,12 +71,19 @@ def _edge(states: Iterable[EdgeState], edge: Edge, met: bool | None) -> frozense
     return frozenset(carried)
 
 
-def _together(edges: Iterable[frozenset[EdgeState]]) -> list[list[EdgeState]]:
-    """Return the sets of states that can be among the needs."""
+def together(edges: Iterable[frozenset[EdgeState]]) -> list[list[EdgeState]]:
+    """Return the sets of states that can be among some needs."""
     sets: set[frozenset[EdgeState]] = {frozenset()}
-    for edge in edges:
-        sets = {held | {state} for held in sets for state in edge}
+    for edge, count in Counter(edges).items():
+        # More needs that are alike than they have states add no set.
+        sets = _with(sets, edge, min(count, len(edge)))
     return [sorted(held) for held in sets]
+
+
+def _with(sets: set[frozenset[EdgeState]], edge: frozenset[EdgeState], count: int) -> set[frozenset[EdgeState]]:
+    for _ in range(count):
+        sets = {held | {state} for held in sets for state in edge}
+    return sets
 
 
 def _states(verdicts: Iterable[str], failures: bool) -> frozenset[EdgeState]:

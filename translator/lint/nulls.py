@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from translator.definition import StepDefinition, Use
-from translator.forecast.states import Outlook
+from translator.forecast.states import Outlook, together
 from translator.lint.codes import Warned
 from translator.lint.guards import asked_in, unguarded
 from translator.lint.subject import Subject
@@ -50,22 +51,20 @@ def _guards(
 def _there(step: Step, outlook: Outlook, phases: Mapping[str, str]) -> list[str]:
     """Return the needs that must have succeeded when a step starts."""
     sure = []
-    for place, edge in enumerate(step.needs):
-        others = [states for index, states in enumerate(outlook.edges) if index != place]
-        eager = is_eager(step.trigger_rule) or step.trigger_rule == "always"
-        missing = outlook.edges[place] - {"succeeded"}
-        if (eager and others) or step.trigger_rule == "always":
+    rule, kinds = step.trigger_rule, Counter(outlook.edges)
+    starts: dict[frozenset[EdgeState], bool] = {}
+    for edge, states in zip(step.needs, outlook.edges, strict=True):
+        if rule == "always" or (is_eager(rule) and len(step.needs) > 1):
             continue
-        if not any(decide(step.trigger_rule, [state, *held]) == "start" for state in missing for held in _sets(others)):
+        if states not in starts:
+            # Needs that are alike are asked about once.
+            others = together((kinds - Counter([states])).elements())
+            starts[states] = any(
+                decide(rule, [state, *held]) == "start" for state in states - {"succeeded"} for held in others
+            )
+        if not starts[states]:
             sure.append(edge.step)
     return sure
-
-
-def _sets(edges: list[frozenset[EdgeState]]) -> list[list[EdgeState]]:
-    sets: set[frozenset[EdgeState]] = {frozenset()}
-    for edge in edges:
-        sets = {held | {state} for held in sets for state in edge}
-    return [sorted(held) for held in sets]
 
 
 def _check(subject: Subject, use: Use, there: list[str]) -> None:

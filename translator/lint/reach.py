@@ -18,6 +18,8 @@ from workflows.plan import Edge, Plan, Step
 
 MAX_CASES = 64
 """Combinations of allowed values that a condition is tried with."""
+MAX_DEMANDS = 24
+"""Conditions along the way to a step that are compared with each other: the last ones."""
 _OPPOSITE = {("==", "!="), ("<", ">="), (">", "<="), ("<", ">"), ("==", "<"), ("==", ">")}
 _PASSES_ON = ("all_success", "none_failed", "none_failed_min_one_success")
 
@@ -101,6 +103,7 @@ def check_reach(subject: Subject, outlooks: Mapping[str, Outlook], constants: Co
     for step in subject.plan.steps:
         demands[step.id] = {} if step.trigger_rule != "all_success" else _inherited(step, demands)
         demands[step.id] |= dict(_own(step))
+        demands[step.id] = dict([*demands[step.id].items()][-MAX_DEMANDS:])
         clash = _clash(demands[step.id])
         if outlooks[step.id].can_start and clash is None:
             continue
@@ -192,17 +195,28 @@ def check_failures(subject: Subject) -> None:
         for edge in step.needs:
             users[edge.step].append(step)
     seen: set[str] = set()
+    alike: dict[tuple[str, ...], list[Step]] = {}
     for step in reversed(subject.plan.steps):
         after = users[step.id]
         if not after or any(_passes_on(user) and user.id in seen for user in after) or step.phase == "finally":
             seen.add(step.id)
-        elif step.kind != "noop" and step.origin is None:
-            names = one_of(f'"{user.id}" ({user.trigger_rule})' for user in after)
-            message = f'when step "{step.id}" fails, the run can still succeed: behind it is only {names}'
-            hint = f"the leaves decide a run's state: add another, such as {{needs: {step.id}, uses: noop}}"
-            subject.warn(subject.step(step.id).at, Warned.UNSEEN_FAILURE, message, hint)
-        else:
-            seen.add(step.id)
+        elif not any(_passes_on(user) for user in after) and (step.kind != "noop" or step.needs):
+            # Where the failure is passed on first, the warning is about the step that does not.
+            alike.setdefault(tuple(user.id for user in after), []).append(step)
+    for steps in alike.values():
+        told = [step for step in reversed(steps) if step.origin is None]
+        if told:
+            _warn_unseen(subject, told, users[told[0].id])
+
+
+def _warn_unseen(subject: Subject, steps: list[Step], after: list[Step]) -> None:
+    names = one_of(f'"{user.id}" ({user.trigger_rule})' for user in after)
+    others = f" or one of {len(steps) - 1} others" if len(steps) > 1 else ""
+    message = f'when step "{steps[0].id}"{others} fails, the run can still succeed: behind it is only {names}'
+    hint = f"the leaves decide a run's state: add another, such as {{needs: {steps[0].id}, uses: noop}}"
+    if len(steps) > 1:
+        hint = f"the leaves decide a run's state: add another that needs {one_of(step.id for step in steps)}"
+    subject.warn(subject.step(steps[0].id).at, Warned.UNSEEN_FAILURE, message, hint)
 
 
 def _passes_on(step: Step) -> bool:
