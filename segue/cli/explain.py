@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.resources import files
 from typing import Annotated
 
 import typer
@@ -34,6 +33,8 @@ def explain(
 
 def pages() -> dict[str, str]:
     """Return the page of every code, as Markdown."""
+    from importlib.resources import files
+
     found: dict[str, str] = {}
     folder = files("segue.cli").joinpath("pages")
     for file in sorted(folder.iterdir(), key=lambda each: each.name):

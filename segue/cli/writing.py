@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +55,8 @@ def fmt(
 
     Meaning, comments and blank lines stay.
     """
+    import difflib
+
     changed = 0
     for file in files:
         before, after = _laid_out(file)
