@@ -372,6 +372,19 @@ class Var(_Answer):
     value: Any
 
 
+class Queue(_Answer):
+    """A queue, and the workers that poll it."""
+
+    name: str
+    workers: list[str] = Field(description="How the workers call themselves.")
+
+
+class Queues(_Answer):
+    """Queues, in the order in which they were asked about."""
+
+    queues: list[Queue]
+
+
 class Bundle(_Answer):
     """A stored bundle."""
 

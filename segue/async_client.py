@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -304,6 +304,10 @@ class AsyncClient(ClientBase):
             NotFound: It was never sent, or started no run and is forgotten.
         """
         return await self._transport.send(calls.get_fired_event(workflow, event_id))
+
+    async def queues(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
+        return await self._transport.send(calls.list_queues([*names]))
 
     async def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

@@ -47,7 +47,7 @@ class Call(Generic[T]):
     method: str
     path: str
     read: Callable[[Any], T]
-    query: dict[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | list[str]] = field(default_factory=dict)
     json: Any = None
     content: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -158,6 +158,16 @@ def get_fired_event(workflow: str, event: str) -> Call[FiredEvent]:
 def list_vars() -> Call[dict[str, Any]]:
     """Return all variables."""
     return Call("GET", "/vars", lambda found: dict(found["vars"]))
+
+
+def list_queues(names: list[str]) -> Call[dict[str, list[str]]]:
+    """Return the workers that poll each of some queues."""
+    return Call(
+        "GET",
+        "/queues",
+        lambda found: {each["name"]: list(each["workers"]) for each in found["queues"]},
+        query={"queue": names},
+    )
 
 
 def set_var(name: str, value: Any) -> Call[None]:

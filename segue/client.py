@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -298,6 +298,10 @@ class Client(ClientBase):
             NotFound: It was never sent, or started no run and is forgotten.
         """
         return self._transport.send(calls.get_fired_event(workflow, event_id))
+
+    def queues(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
+        return self._transport.send(calls.list_queues([*names]))
 
     def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

@@ -91,7 +91,8 @@ class Diagnostic:
     def render(self) -> str:
         """Return the message as a compiler prints it: place, message, the line with a caret, the way out."""
         place = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
-        lines = [f"{place}: error[{self.code}]: {self.message}"]
+        kind = "warning" if self.code.startswith("W") else "error"
+        lines = [f"{place}: {kind}[{self.code}]: {self.message}"]
         if self.source.strip() and self.column:
             source = self.source.rstrip().replace("\t", " ")
             indent = len(source) - len(source.lstrip())

@@ -96,7 +96,8 @@ class Diagnostic:
 
     def render(self) -> str:
         """Return the problem as text: place and message, the line with a caret, the hint."""
-        lines = [f"{self.file}:{self.line}:{self.column}: error[{self.code}]: {self.message}"]
+        kind = "warning" if self.code.startswith("W") else "error"
+        lines = [f"{self.file}:{self.line}:{self.column}: {kind}[{self.code}]: {self.message}"]
         if self.source.strip():
             shown, caret = _window(self.source, self.column - 1)
             lines += [f"    {shown}", f"    {' ' * caret}^"]

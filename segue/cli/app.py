@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, look, record, run, service, tell, variables
+from segue.cli import definitions, explain, lint, look, plan, record, run, schema, service, tell, variables, writing
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -38,7 +38,12 @@ def root(
 
 app.command()(guarded(service.dev))
 app.command()(guarded(definitions.validate))
-app.command()(guarded(definitions.plan))
+app.command()(guarded(plan.plan))
+app.command()(guarded(lint.lint))
+app.command()(guarded(explain.explain))
+app.command()(guarded(schema.schema))
+app.command()(guarded(writing.convert))
+app.command()(guarded(writing.fmt))
 app.command()(guarded(definitions.deploy))
 app.command()(guarded(run.run))
 app.command()(guarded(look.runs))

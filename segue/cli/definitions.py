@@ -1,4 +1,4 @@
-"""`segue validate`, `segue plan` and `segue deploy`: what a definition is, before it runs."""
+"""`segue validate` and `segue deploy`: what a definition is, before it runs."""
 
 from __future__ import annotations
 
@@ -46,27 +46,6 @@ def validate(file: File, as_json: AsJson = False) -> None:
     for definition in definitions:
         steps = len(definition.translated.plan["steps"])
         typer.echo(f"{file}: {definition.name} is valid: {steps} steps, {definition.translated.plan_hash}")
-
-
-def plan(
-    file: File,
-    workflow: Workflow = None,
-    as_json: AsJson = False,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
-) -> None:
-    """Show what a definition compiles to.
-
-    Prints its steps, queues, needs and conditions.
-    """
-    from segue.cli.plan_text import mermaid_chart, plan_lines
-    from segue.submission import read_definition
-
-    translated = read_definition(file, workflow).translated
-    if as_json:
-        typer.echo(json.dumps(translated.plan, indent=2))
-    else:
-        for line in mermaid_chart(translated.plan) if mermaid else plan_lines(translated.plan, translated.plan_hash):
-            typer.echo(line)
 
 
 def deploy(file: File, workflow: Workflow = None, as_json: AsJson = False) -> None:

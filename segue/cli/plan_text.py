@@ -1,4 +1,4 @@
-"""A plan as people read it: a line per step, or a Mermaid flowchart."""
+"""A plan as people read it: what is given, then every step with what becomes of it and why."""
 
 from __future__ import annotations
 
@@ -8,35 +8,63 @@ from typing import Any
 
 from segue.duration import seconds_text
 
-_WAITING = ("workflow", "wait", "approve")
-"""Kinds that take no place on a queue."""
+SHOWN_TICKS = 10
+_FATES = {"runs": "runs", "skipped": "is skipped", "depends": "runs or is skipped"}
+JSON = dict[str, Any]
 
 
-def plan_lines(plan: dict[str, Any], plan_hash: str) -> Iterator[str]:
-    """Yield a plan as text: the head, then every step with its queue, needs and conditions."""
-    yield f"{plan['workflow']}  {plan_hash}"
+def plan_lines(plan: JSON, forecast: JSON) -> Iterator[str]:
+    """Yield a plan and its forecast as text."""
+    yield f"{plan['workflow']}  {forecast['hash']}"
     if plan["description"]:
         yield f"  {plan['description']}"
+    yield from (f"  {line}" for line in _given(plan, forecast))
+    told = {step["id"]: step for step in forecast["steps"]}
+    width = max((len(step["id"]) for step in plan["steps"]), default=0)
+    phase = "main"
+    for step in plan["steps"]:
+        if step["phase"] != phase:
+            phase = step["phase"]
+            yield from ("", "finally, however the run ends:")
+        where = f" on {step['queue']}" if told[step["id"]]["queue"] else ""
+        yield ""
+        yield f"{step['id']:<{width}}  {step['kind']}{where}{_what(step)}"
+        yield from (f"{'':<{width}}  {line}" for line in (*_fate(told[step["id"]]), *_details(step)))
+    yield ""
+    yield from _summary(forecast)
+
+
+def _given(plan: JSON, forecast: JSON) -> Iterator[str]:
     for name, schema in plan["params"].items():
-        default = f" = {json.dumps(schema['default'])}" if "default" in schema else ""
-        yield f"  param {name}: {schema.get('type', 'any')}{default}"
-    for trigger in plan["triggers"]:
-        yield f"  {trigger['kind']} {trigger_text(trigger['spec'])}"
+        kind = schema.get("type", "any")
+        kind = " or ".join(kind) if isinstance(kind, list) else kind
+        value = " = " + _short(forecast["params"][name]) if name in forecast["params"] else ", must be given"
+        yield f"param {name}: {kind}{value}"
+    missing = forecast["missing_vars"]
+    for name in forecast["vars"]:
+        known = ", no service is asked" if missing is None else ", not set on the service" if name in missing else ""
+        yield f"var {name}{known}"
+    yield from (f"secret {name}" for name in forecast["secrets"])
+    for compiled, trigger in zip(plan["triggers"], forecast["triggers"], strict=True):
+        spec = compiled["spec"]
+        zone = f" {spec['timezone']}" if "timezone" in spec else ""
+        params = f" with {_short(trigger['params'])}" if trigger["params"] else ""
+        yield f"{trigger['kind']} {trigger_text(spec)}{zone}{params}"
+        yield from (f"  next {tick}" for tick in trigger["next"][:SHOWN_TICKS])
     if plan.get("concurrency"):
         limit = plan["concurrency"]
-        yield f"  at most {limit['limit']} at once of {limit['key']}, else {limit['when_full']}"
+        yield f"at most {limit['limit']} at once of {limit['key']}, else {limit['when_full']}"
     if plan.get("on_failure", "finish") != "finish":
-        yield f"  on failure: {plan['on_failure']}"
-    width = max((len(step["id"]) for step in plan["steps"]), default=0)
-    for step in plan["steps"]:
-        yield ""
-        where = "" if step["kind"] in _WAITING else f" on {step['queue']}"
-        last = "finally " if step.get("phase") == "finally" else ""
-        yield f"{step['id']:<{width}}  {last}{step['kind']}{where}{_what(step)}"
-        yield from (f"{'':<{width}}  {line}" for line in _details(step))
+        yield f"on failure: {plan['on_failure']}"
 
 
-def trigger_text(spec: dict[str, Any]) -> str:
+def _fate(told: JSON) -> Iterator[str]:
+    size = "" if not told["mapped"] else "" if told["items"] is None else f", {told['items']} items"
+    yield _FATES[told["fate"]] + (size if told["fate"] != "skipped" else "") + (":" if told["why"] else "")
+    yield from (f"  {reason}" for reason in told["why"])
+
+
+def trigger_text(spec: JSON) -> str:
     """Return what starts a run: cron text, a rhythm with its beginning, or an event's name and condition."""
     if "every" in spec:
         months, seconds = spec["every"].get("months"), spec["every"].get("seconds", 0.0)
@@ -46,7 +74,7 @@ def trigger_text(spec: dict[str, Any]) -> str:
     return f"{spec.get('cron') or spec.get('name') or ''}{condition}"
 
 
-def _what(step: dict[str, Any]) -> str:
+def _what(step: JSON) -> str:
     action = step["action"]
     match step["kind"]:
         case "workflow":
@@ -60,7 +88,7 @@ def _what(step: dict[str, Any]) -> str:
             return _runs(step["kind"], action)
 
 
-def _waits_for(action: dict[str, Any]) -> str:
+def _waits_for(action: JSON) -> str:
     if "event" in action:
         return f"event {trigger_text(action['event'])}"
     if "until" in action:
@@ -69,7 +97,7 @@ def _waits_for(action: dict[str, Any]) -> str:
     return length if isinstance(length, str) else seconds_text(length)
 
 
-def _runs(kind: str, action: dict[str, Any]) -> str:
+def _runs(kind: str, action: JSON) -> str:
     if kind == "python":
         return f": {action['callable']}"
     if kind == "shell":
@@ -79,7 +107,7 @@ def _runs(kind: str, action: dict[str, Any]) -> str:
     return f": {request.get('method', 'GET')} {request['url']}" if isinstance(request, dict) else ""
 
 
-def _details(step: dict[str, Any]) -> Iterator[str]:
+def _details(step: JSON) -> Iterator[str]:
     for edge in step["needs"]:
         yield f"needs {edge['step']}" + (f" when {edge['when']}" if edge["when"] else "")
     if step["trigger_rule"] != "all_success":
@@ -89,7 +117,7 @@ def _details(step: dict[str, Any]) -> Iterator[str]:
     level = step["map"]
     while level:
         over = level["over"]
-        yield f"for each {level['name']} in {over if isinstance(over, str) else json.dumps(over)}"
+        yield f"for each {level['name']} in {over if isinstance(over, str) else _short(over)}"
         level = level.get("inner")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
@@ -97,18 +125,23 @@ def _details(step: dict[str, Any]) -> Iterator[str]:
         yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
 
 
-def mermaid_chart(plan: dict[str, Any]) -> Iterator[str]:
-    """Yield a plan as a Mermaid flowchart."""
-    yield "flowchart TD"
-    names = {step["id"]: f"s{number}" for number, step in enumerate(plan["steps"])}
-    for step in plan["steps"]:
-        text = _quoted(step["id"] + (f" × {step['map']['name']}" if step["map"] else ""))
-        yield f'  {names[step["id"]]}["{text}"]'
-    for step in plan["steps"]:
-        for edge in step["needs"]:
-            label = f'|"{_quoted(edge["when"])}"|' if edge["when"] else ""
-            yield f"  {names[edge['step']]} -->{label} {names[step['id']]}"
+def _summary(forecast: JSON) -> Iterator[str]:
+    steps = forecast["steps"]
+    fates = [step["fate"] for step in steps]
+    parts = [f"{fates.count(fate)} {text}" for fate, text in _COUNTED.items() if fate in fates]
+    yield f"{len(steps)} steps: {', '.join(parts)}"
+    chain = forecast["longest"]
+    shown = chain if len(chain) <= 8 else [*chain[:4], "...", *chain[-3:]]
+    yield f"longest chain: {' > '.join(shown)} ({len(chain)} steps); at most {forecast['widest']} side by side"
+    for queue, workers in forecast["queues"].items():
+        if workers is not None:
+            who = "nobody serves it" if workers == 0 else f"{workers} worker{'s' * (workers != 1)}"
+            yield f"queue {queue}: {who}"
 
 
-def _quoted(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+_COUNTED = {"runs": "run", "skipped": "are skipped", "depends": "depend on what is known only then"}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

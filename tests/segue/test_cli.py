@@ -34,6 +34,7 @@ steps:
 BROKEN = HELLO.replace("needs: {greet:", "needs: {gret:").replace("uses: noop", "uses: noop\n    tries: 3")
 COMMANDS = ["dev", "validate", "plan", "deploy", "run", "runs", "show", "logs", "cancel", "fire", "ui"]
 COMMANDS += ["api", "worker", "vars", "record", "approve", "reject", "release", "send"]
+COMMANDS += ["convert", "fmt", "lint", "explain", "schema"]
 NOWHERE = {"SEGUE_API_URL": "http://127.0.0.1:1", "SEGUE_API_KEY": "key"}
 
 
@@ -117,17 +118,23 @@ def test_a_plan_names_steps_queues_needs_and_conditions(folder: Path) -> None:
         '  param names: array = ["Ada", "Grace"]',
         "",
         'greet  shell on cpu: echo "$NAME"',
+        "       runs, 2 items",
         "       for each name in ${{ params.names }}",
         "",
         "count  noop on gpu",
+        "       runs",
         "       needs greet when output != null",
         "       starts on all_done",
         "       up to 3 attempts",
+        "",
+        "2 steps: 2 run",
+        "longest chain: greet > count (2 steps); at most 1 side by side",
     ]
     document = segue("plan", "hello.yaml", "--json", cwd=folder).json
     assert [step["id"] for step in document["steps"]] == ["greet", "count"]
     assert segue("plan", "hello.yaml", "--mermaid", cwd=folder).out == (
-        'flowchart TD\n  s0["greet × name"]\n  s1["count"]\n  s0 -->|"output != null"| s1\n'
+        'flowchart TD\n  s0["greet × 2<br/>shell on cpu"]\n  s1(("count<br/>noop on gpu"))\n'
+        '  s0 -->|"output != null"| s1\n'
     )
 
 

@@ -197,6 +197,13 @@ def test_variables_are_set_and_removed(bench: Bench) -> None:
     assert "CLIENT_TEST" not in bench.client.vars()
 
 
+def test_the_workers_of_queues_are_named(bench: Bench) -> None:
+    found = bench.client.queues(["cpu", "no-such-queue"])
+    assert list(found) == ["cpu", "no-such-queue"]
+    assert found["cpu"]
+    assert found["no-such-queue"] == []
+
+
 def test_what_the_service_refuses_is_a_typed_error(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(InvalidParams) as params:
         bench.client.run("bench", {"count": 0, "wrod": "x"})

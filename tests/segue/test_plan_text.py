@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from segue.cli.plan_text import plan_lines
 from translator import compile_yaml
+from translator.forecast.forecast import forecast
 
 EVERYTHING = """
 segue: 1
@@ -33,11 +36,13 @@ finally:
 def test_every_kind_of_step_and_trigger_has_its_line() -> None:
     files = {"auth.yaml": "segue: 1\nstep: auth\npython: m:login\n"}
     plan = compile_yaml(EVERYTHING, "flow.yaml", files)
-    lines = [line for line in plan_lines(plan.to_json(), plan.content_hash) if line][1:]
-    assert lines == [
-        "  schedule 0 6 * * MON",
-        "  schedule every 1 month from 2025-01-01",
-        "  schedule every 36h from 1970-01-01",
+    told = forecast(plan, {}, None, None, datetime(2026, 11, 26, tzinfo=UTC)).to_json()
+    lines = [line for line in plan_lines(plan.to_json(), told) if line and line.split()[0] not in ("next", "runs")]
+    assert lines[1:-2] == [
+        "  var MINUTES, no service is asked",
+        "  schedule 0 6 * * MON UTC",
+        "  schedule every 1 month from 2025-01-01 UTC",
+        "  schedule every 36h from 1970-01-01 UTC",
         "  event dataset.published if event.rows > 500",
         "  at most 2 at once of fixed, else skip",
         "  on failure: stop",
@@ -53,5 +58,6 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "        for each y in ${{ x }}",
         "login   python on cpu: m:login",
         "        from auth.yaml, sha256 e620bcbd5c36",
-        "clean   finally shell on cpu: ./clean",
+        "finally, however the run ends:",
+        "clean   shell on cpu: ./clean",
     ]

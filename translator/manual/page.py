@@ -1,0 +1,63 @@
+"""The reference page: every key with its type, default and meaning, and every code.
+
+Made from the tables, never by hand: `python -m translator.manual.page` writes `docs/reference.md` anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from translator import keys
+from translator.manual.entries import Entry, Group
+from translator.manual.table import GROUPS
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
+CODES = Path(__file__).parents[2] / "segue" / "cli" / "pages"
+_HEAD = """# Reference
+
+Every key of the language and every code of a problem. [The language](language.md) says how they work together. This
+page is made by `python -m translator.manual.page` from the table that `segue schema` and `segue fmt` use, too.
+
+Durations are `500ms`, `10s`, `5m`, `2h`, `7d`. An editor knows all this from the JSON Schema that `segue schema`
+prints.
+"""
+
+
+def reference_page() -> str:
+    """Return the page."""
+    parts = [_HEAD, "## Keys\n"]
+    parts += [_group(group) for group in GROUPS]
+    parts.append("## Codes\n\n`segue explain CODE` has an example and the way out for each.\n")
+    parts.append(
+        "| code | meaning |\n|---|---|\n" + "".join(f"| `{code}` | {text} |\n" for code, text in codes().items())
+    )
+    return "\n".join(parts)
+
+
+def codes() -> Mapping[str, str]:
+    """Return the title of every code's page."""
+    found: dict[str, str] = {}
+    for file in sorted(CODES.glob("*.md")):
+        found |= dict(re.findall(r"^## ([EW]\d{4}): (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE))
+    return found
+
+
+def _group(group: Group) -> str:
+    rows = "".join(_row(entry, group) for entry in group.entries)
+    return f"### {group.title}\n\n{group.about}\n\n| key | type | default | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def _row(entry: Entry, group: Group) -> str:
+    default = f"`{_cell(entry.default)}`" if entry.default else "required" if entry.key in group.required else ""
+    later = "" if entry.key in getattr(keys, group.name).known else "**Not yet.** "
+    return f"| `{entry.key}` | {_cell(entry.type)} | {default} | {later}{_cell(entry.meaning)} |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference_page(), encoding="utf-8")
