@@ -53,12 +53,27 @@ def coerce(given: dict[str, str], schemas: Schemas) -> dict[str, Any]:
 
 def _plainly(text: str, schema: dict[str, Any]) -> Any:
     """Read text as JSON where the schema asks for more than text; the service checks the rest."""
-    if schema.get("type") == "string" or ("type" not in schema and "enum" in schema):
+    wanted = schema.get("type", [])
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if wanted == ["string"] or (not wanted and "enum" in schema):
         return text
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
+    # What may be text stays text, unless it is one of the other types as well.
+    return value if "string" not in wanted or _JSON_TYPES.get(type(value)) in wanted else text
+
+
+_JSON_TYPES = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    list: "array",
+    dict: "object",
+    str: "string",
+    type(None): "null",
+}
 
 
 def _from_file(file: str) -> dict[str, Any]:
