@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests.workflows.driving import Needs, step
-from workflows.plan import Plan, Step
+from workflows.own_steps import MAX_WAIT_SECONDS
+from workflows.plan import Plan, Step, Timeout
+
+
+AS_LONG_AS_THE_RUN = Timeout(MAX_WAIT_SECONDS)
+"""What such a step has where its author says nothing."""
 
 
 def plan(*steps: Step, name: str = "flow", **fields: Any) -> dict[str, Any]:
@@ -20,7 +25,7 @@ def work(name: str, needs: Needs = (), **fields: Any) -> Step:
 
 def wait(name: str, needs: Needs = (), **action: Any) -> Step:
     """Return a step that waits."""
-    fields = {key: action.pop(key) for key in ("timeout", "map") if key in action}
+    fields = {"timeout": AS_LONG_AS_THE_RUN} | {key: action.pop(key) for key in ("timeout", "map") if key in action}
     return step(name, needs, kind="wait", action=action, **fields)
 
 
@@ -37,4 +42,5 @@ def ask(name: str = "ask", needs: Needs = (), **action: Any) -> Step:
 
 def call(name: str = "sub", needs: Needs = (), **fields: Any) -> Step:
     """Return a step that runs the workflow `other`."""
+    fields = {"timeout": AS_LONG_AS_THE_RUN} | fields
     return step(name, needs, kind="workflow", action={"workflow": "other", "version": None}, **fields)
