@@ -8,7 +8,6 @@ from tests.workflows.driving import Needs, step
 from workflows.own_steps import MAX_WAIT_SECONDS
 from workflows.plan import Plan, Step, Timeout
 
-
 AS_LONG_AS_THE_RUN = Timeout(MAX_WAIT_SECONDS)
 """What such a step has where its author says nothing."""
 

@@ -17,7 +17,7 @@ from segue.testing.engine.values import Memory
 from segue.testing.mocks import MockError
 from segue.testing.outside import Script
 from segue.testing.results import Result
-from translator import DefinitionError, compile_document, compile_yaml
+from translator import DefinitionError, compile_document, compile_yaml, files_of_document, files_of_yaml
 from workflows.exchange import EndRun, StartChild
 from workflows.expressions import ExpressionError
 from workflows.graph import PlanInvalid
@@ -36,28 +36,33 @@ class Engine:
         self.plan = Plan.from_json(self._document)
 
     @classmethod
-    def of_yaml(cls, text: str, filename: str) -> Engine:
-        """Compile a definition in YAML.
+    def of_yaml(cls, text: str, filename: str, files: Mapping[str, str]) -> Engine:
+        """Compile a definition in YAML; `files` has the texts of the shared steps that it uses, by path.
 
         Raises:
             InvalidDefinition: With everything that is wrong with it.
         """
         try:
-            return cls(compile_yaml(text, filename).to_json())
+            return cls(compile_yaml(text, filename, files).to_json())
         except DefinitionError as error:
             raise _invalid(error) from None
 
     @classmethod
-    def of_document(cls, document: Mapping[str, Any], filename: str) -> Engine:
-        """Compile a definition in Python that was evaluated.
+    def of_document(cls, document: Mapping[str, Any], filename: str, files: Mapping[str, str]) -> Engine:
+        """Compile a definition in Python that was evaluated, as `of_yaml` does.
 
         Raises:
             InvalidDefinition: With everything that is wrong with it.
         """
         try:
-            return cls(compile_document(document, filename).to_json())
+            return cls(compile_document(document, filename, files).to_json())
         except DefinitionError as error:
             raise _invalid(error) from None
+
+    @staticmethod
+    def files_of(definition: str | Mapping[str, Any]) -> list[str]:
+        """Return the paths of the files that a definition uses."""
+        return files_of_yaml(definition) if isinstance(definition, str) else files_of_document(definition)
 
     def run(
         self,
