@@ -138,7 +138,9 @@ def _mock(step: Mapping[str, Any]) -> Mock | None:
 
 def _met(step: Mapping[str, Any]) -> Mock | None:
     """Return the mock of a step that waited for somebody: who came, and when."""
-    seconds = step["attempts"][-1]["seconds"] if step["attempts"] else 0.0
+    if not step["attempts"]:
+        return None  # it never began; or it is a map, and its items say what was
+    seconds = step["attempts"][-1]["seconds"]
     if step["state"] == "failed" or (step["state"] == "succeeded" and "nobody decided within" in step["reason"]):
         return Mock((Act(Nobody()),))
     if step["state"] != "succeeded":

@@ -227,9 +227,17 @@ def test_recorded_waits_and_approvals_are_played_again(tmp_path: Path) -> None:
     }
     reason = "rejected, as nobody decided within 2h"
     steps.append(late | {"reason": reason})
+    each = {"kind": "approve", "state": "succeeded", "reason": ""}
+    steps.append({"key": "each", "attempts": [], "output": None} | each)
+    no = {"approved": False, "by": ["ada", "grace"]}
+    steps.append({"key": "each[0]", "attempts": [attempt], "output": no} | each)
     path = tmp_path / "run.json"
     path.write_text(json.dumps(head | {"steps": steps}))
-    definition = plan(wait("pause", **{"for": 60.0}), published(), ask(form=FORM), ask("late", timeout=7200.0))
-    result = run(definition, steps=recorded(path))
+    many = ask("each", map=Map([1]))
+    late_one = ask("late", timeout=7200.0)
+    result = run(
+        plan(wait("pause", **{"for": 60.0}), published(), ask(form=FORM), late_one, many), steps=recorded(path)
+    )
+    assert result.why("each[0]") == "rejected by grace"
     assert {key: result.steps[key].output for key in outputs} == outputs
     assert (result.duration, result.why("late")) == (2 * HOUR, reason)
