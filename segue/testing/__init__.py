@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segue.testing.mocks import Mock, MockError, Task, answers, calls, fails, lost, queued, takes
+    from segue.testing.outside import approves, nobody, rejects, releases, sends
     from segue.testing.recordings import Recording, recorded
     from segue.testing.results import Attempt, Change, Result, Step, StepFailure
-    from segue.testing.running import run
+    from segue.testing.running import run, runs
 
 _HOMES = {
     "mocks": ["Mock", "MockError", "Task", "answers", "calls", "fails", "lost", "queued", "takes"],
+    "outside": ["approves", "nobody", "rejects", "releases", "sends"],
     "recordings": ["Recording", "recorded"],
     "results": ["Attempt", "Change", "Result", "Step", "StepFailure"],
-    "running": ["run"],
+    "running": ["run", "runs"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -55,11 +57,17 @@ __all__ = [
     "StepFailure",
     "Task",
     "answers",
+    "approves",
     "calls",
     "fails",
     "lost",
+    "nobody",
     "queued",
     "recorded",
+    "rejects",
+    "releases",
     "run",
+    "runs",
+    "sends",
     "takes",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from segue.cli.shared_files import read_files
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 from segue.evaluate import evaluate, shown_path
@@ -39,7 +40,7 @@ def engine_of(definition: Definition, workflow: str | None) -> Engine:
     if isinstance(definition, Mapping):
         return _kept("plan", "", json.dumps(definition), lambda: load_engine()(definition))
     if isinstance(definition, str) and "\n" in definition:
-        return _of_yaml(definition, "workflow.yaml")
+        return _of_yaml(definition, "workflow.yaml", Path())
     if isinstance(definition, str | Path):
         return _of_file(Path(definition), workflow)
     return _of_dag(definition)
@@ -52,11 +53,12 @@ def _of_file(path: Path, workflow: str | None) -> Engine:
     if path.suffix == ".json":
         plan = json.loads(text)
         return _kept("plan", "", text, lambda: load_engine()(plan))
-    return _of_yaml(text, shown_path(path))
+    return _of_yaml(text, shown_path(path), path.parent)
 
 
-def _of_yaml(text: str, filename: str) -> Engine:
-    return _kept("yaml", filename, text, lambda: load_engine().of_yaml(text, filename))
+def _of_yaml(text: str, filename: str, folder: Path) -> Engine:
+    files = _files(text, folder)
+    return _kept("yaml", filename, json.dumps([text, files]), lambda: load_engine().of_yaml(text, filename, files))
 
 
 def _of_documents(path: Path, text: str, workflow: str | None) -> Engine:
@@ -71,11 +73,19 @@ def _of_documents(path: Path, text: str, workflow: str | None) -> Engine:
         message = "the file has several workflows" if workflow is None else f'the file has no workflow "{workflow}"'
         hint = f"name one of them, workflow=...: {', '.join(documents)}"
         raise InvalidDefinition([Diagnostic(shown_path(path), 0, 0, Code.WHICH_WORKFLOW, message, hint)])
-    return _of_document(documents[workflow], shown_path(path))
+    return _of_document(documents[workflow], shown_path(path), path.parent)
 
 
-def _of_document(document: dict[str, Any], filename: str) -> Engine:
-    return _kept("python", filename, json.dumps(document), lambda: load_engine().of_document(document, filename))
+def _of_document(document: dict[str, Any], filename: str, folder: Path) -> Engine:
+    files = _files(document, folder)
+    text = json.dumps([document, files])
+    return _kept("python", filename, text, lambda: load_engine().of_document(document, filename, files))
+
+
+def _files(definition: str | dict[str, Any], folder: Path) -> dict[str, str]:
+    """Return the texts of the shared steps that a definition uses, from its folder or a library's, by path."""
+    library = [each for each in os.environ.get("SEGUE_LIBRARY", "").split(os.pathsep) if each]
+    return read_files(load_engine().files_of(definition), [str(folder), *library])
 
 
 def _of_dag(dag: DAG) -> Engine:
@@ -83,7 +93,7 @@ def _of_dag(dag: DAG) -> Engine:
         hint = "give a file, YAML text, a DAG, or a plan"
         raise MockError(f"{type(dag).__name__} is no definition of a workflow", hint=hint)
     source = dag.file.read_text(encoding="utf-8") if dag.file.is_file() else ""
-    return _of_document(dag.document(source), shown_path(dag.file))
+    return _of_document(dag.document(source), shown_path(dag.file), dag.file.parent)
 
 
 def _read(path: Path) -> str:

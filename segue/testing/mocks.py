@@ -1,7 +1,8 @@
 """Mocks of steps: what a step does instead of running, attempt by attempt.
 
 A mock is a value (the step's output), a function of the `Task`, or what `fails`, `takes`, `queued`, `lost` and `calls`
-make; `answers` is for http steps. Functions run in the test's own process, once for each attempt.
+make; `answers` is for http steps, and `segue.testing.outside` has those of approvals. Functions run in the test's own
+process, once for each attempt.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ class Task:
         run: The run's id.
         step: The step's id.
         key: The same, or `train[3]` for an item of a map.
-        kind: `shell`, `python`, `http` or `noop`.
+        kind: `shell`, `python`, `http`, `noop`, `workflow`, `wait` or `approve`.
         attempt: From 1, counted also over lost workers.
         at: The virtual time at which the attempt starts.
         item: The item of a map.
-        inputs: What stands under `with`; outputs that travel by reference are here as they were given.
+        inputs: What stands under `with`, which are the params of a `workflow` step; outputs that travel by reference
+            are here as they were given.
         env: The variables of a shell or Python step as its process sees them, so each is text.
-        action: The step's own part: `{"script"}`, `{"callable"}`, `{"request"}` or `{"submit", "poll", "cancel"}`.
+        action: The step's own part: `{"script"}`, `{"callable"}`, `{"request"}` or `{"submit", "poll", "cancel"}`,
+            `{"workflow", "version"}`, `{"event"}`, or `{"by", "quorum", "form"}` and more.
     """
 
     run: str
@@ -102,7 +105,40 @@ class Answers:
     submit: Any = None
 
 
-Outcome: TypeAlias = Succeed | Exemplify | Fail | Lose | Call | Answers
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """People answer an `approve` step.
+
+    Attributes:
+        by: Who, one after the other; None: as many of those who are asked as it takes.
+        values: The step's form, filled in.
+    """
+
+    approved: bool
+    by: tuple[str, ...] | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Nobody answers an `approve` step, or sends the event that a `wait` is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The workflow of a `workflow` step runs in memory too.
+
+    Attributes:
+        engine: Its `Engine`.
+        script: What its own steps do.
+    """
+
+    engine: Any
+    script: Any
+
+
+Outcome: TypeAlias = Succeed | Exemplify | Fail | Lose | Call | Answers | Reply | Nobody | Runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.models import Attempt, Run, Step
-from segue.testing.mocks import Act, Fail, Lose, Mock, MockError, Succeed
+from segue.testing.mocks import Act, Fail, Lose, Mock, MockError, Nobody, Reply, Succeed
 
 FORMAT = 1
 LOST = "WorkerLost"
@@ -124,6 +124,8 @@ def _seconds(start: datetime | None, end: datetime | None) -> float:
 
 
 def _mock(step: Mapping[str, Any]) -> Mock | None:
+    if step["kind"] in ("wait", "approve"):
+        return _met(step)
     acts = [_act(attempt) for attempt in step["attempts"] if attempt["error"] is not None]
     if step["state"] == "succeeded" and step["attempts"]:
         last = Act(Succeed(step["output"], recorded=True), seconds=step["attempts"][-1]["seconds"])
@@ -132,6 +134,23 @@ def _mock(step: Mapping[str, Any]) -> Mock | None:
     else:
         return None
     return Mock((*acts, last))
+
+
+def _met(step: Mapping[str, Any]) -> Mock | None:
+    """Return the mock of a step that waited for somebody: who came, and when."""
+    if not step["attempts"]:
+        return None  # it never began; or it is a map, and its items say what was
+    seconds = step["attempts"][-1]["seconds"]
+    if step["state"] == "failed" or (step["state"] == "succeeded" and "nobody decided within" in step["reason"]):
+        return Mock((Act(Nobody()),))
+    if step["state"] != "succeeded":
+        return None
+    if step["kind"] == "wait":
+        return Mock((Act(Succeed(step["output"], recorded=True), seconds=seconds),))
+    values = dict(step["output"])
+    approved, by = values.pop("approved"), tuple(values.pop("by")) or None
+    reply = Reply(True, by, values) if approved else Reply(False, by and by[-1:])
+    return Mock((Act(reply, seconds=seconds),))
 
 
 def _final(act: Act) -> Act:

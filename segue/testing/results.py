@@ -38,11 +38,12 @@ class Step:
         error: Why it failed.
         exception: The exception of a mock's function that made the last attempt fail.
         attempts: Every try, the lost ones too.
-        items: Of a map, in their order.
+        items: Of a map, in their order; of a map inside a map, all of them: `train[2][0]`.
         item: The item of the map that this one ran for.
         inputs: What the step got under `with`, as its last attempt saw it; empty when it never started.
         env: Its variables, likewise.
         action: Its own part with all templates rendered, likewise: the script, the callable, the requests.
+        run: Of a `workflow` step whose mock is `runs(...)`: its newest run.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Step:
     inputs: dict[str, Any] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     action: dict[str, Any] = field(default_factory=dict)
+    run: Result | None = None
     scheduled_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -106,7 +108,7 @@ class Result:
         output: The run's output.
         error: The first cause of a failure.
         steps: By id, in plan order.
-        order: The keys of what was handed to workers, in that order; items of maps as `train[0]`.
+        order: The keys of what was begun, in that order; items of maps as `train[0]`.
         changes: Every change of state, in order.
     """
 

@@ -132,3 +132,23 @@ def test_all_names_what_is_loaded_on_demand() -> None:
         assert getattr(segue.testing, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         segue.testing.nothing  # noqa: B018
+
+
+SHARED = """\
+segue: 1
+step: greet
+inputs: {name: {type: string}}
+run: echo "$NAME"
+env: {NAME: "%s ${{ inputs.name }}"}
+"""
+
+
+def test_shared_steps_are_read_beside_the_definition_and_anew_when_they_change(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text("segue: 1\nname: flow\nsteps:\n  one: {uses: ./greet.yaml, with: {name: ada}}\n")
+    for word in ("hello", "bye"):
+        (tmp_path / "greet.yaml").write_text(SHARED % word)
+        assert run(path, unmocked="succeed").steps["one"].env == {"NAME": f"{word} ada"}
+    (tmp_path / "greet.yaml").unlink()
+    with pytest.raises(InvalidDefinition, match=r"greet\.yaml"):
+        run(path)

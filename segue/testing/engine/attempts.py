@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from segue.models import Attempt, StepFailure
 from segue.testing.engine.answers import answered
+from segue.testing.engine.clock import Clock, Due
 from segue.testing.engine.functions import called
 from segue.testing.engine.values import Memory, NoOutput, example_output, output_of
 from segue.testing.mocks import (
@@ -24,6 +25,10 @@ from segue.testing.mocks import (
     Lose,
     Mock,
     MockError,
+    Nobody,
+    Outcome,
+    Reply,
+    Runs,
     Succeed,
     Task,
     failure_of,
@@ -33,26 +38,45 @@ from workflows.exchange import Event, Place, StepCancelled, StepFailed, StepSucc
 from workflows.messages import JSON, StepError, StepResult, StepTask
 from workflows.plan import Step
 
+if TYPE_CHECKING:
+    from segue.testing.results import Result
+
 WORKER_LOST = "WorkerLost"
 
+_OTHERS: dict[type[Outcome], str] = {
+    Reply: "approves(...) and rejects(...) are mocks of approve steps",
+    Nobody: "nobody() is a mock of approve and wait steps",
+    Runs: "runs(...) is a mock of workflow steps",
+}
 
-class Clock(Protocol):
-    """Virtual time."""
 
-    now: float
+class Sky(Protocol):
+    """What a flight needs of its run.
 
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Make a call when this many seconds have passed."""
+    Attributes:
+        clock: Virtual time.
+        memory: What references stand for.
+    """
+
+    clock: Clock
+    memory: Memory
+
+    def began(self, key: str) -> None:
+        """Take note that a worker began a step, or an item of a map."""
+
+    def land(self, event: Event) -> None:
+        """Take the event with which a flight ends, once."""
 
 
 @dataclass(slots=True)
 class Log:
-    """What is kept of a step's attempts over all its generations."""
+    """What is kept of a step's attempts over all its generations; `run` is the newest of another workflow."""
 
     attempts: list[Attempt] = field(default_factory=list)
     task: Task | None = None
     output: JSON = None
     exception: BaseException | None = None
+    run: Result | None = None
 
 
 class Flight:
@@ -63,32 +87,21 @@ class Flight:
         task: Likewise.
         step: The plan's step.
         mock: What it does.
-        clock: Virtual time.
-        land: Takes the event with which it ends, once.
-        memory: What references stand for.
+        sky: Where it flies.
         log: What is kept for the result.
     """
 
-    def __init__(
-        self,
-        place: Place,
-        task: StepTask,
-        step: Step,
-        mock: Mock,
-        clock: Clock,
-        land: Callable[[Event], None],
-        memory: Memory,
-        log: Log,
-    ) -> None:
+    def __init__(self, place: Place, task: StepTask, step: Step, mock: Mock, sky: Sky, log: Log) -> None:
         self.place = place
         self._task = task
         self._step = step
         self._mock = mock
-        self._clock = clock
-        self._land = land
-        self._memory = memory
+        self._sky = sky
+        self._clock = sky.clock
+        self._memory = sky.memory
         self._log = log
-        self._scheduled = clock.now
+        self._scheduled = sky.clock.now
+        self._dues: list[Due] = []
         self._number = 0
         self._began: float | None = None
         self._last: Fail | None = None
@@ -98,9 +111,7 @@ class Flight:
         """Hand the first attempt to the queue, and set the limit on all of them together."""
         total = self._step.timeout.total
         if total is not None:
-            self._clock.after(
-                total, lambda: self._out_of_time("total", f"the step's total time of {total:g} s was used up")
-            )
+            self._after(total, self._out_of_time, "total", f"the step's total time of {total:g} s was used up")
         self._queue()
 
     def cancel(self) -> None:
@@ -124,7 +135,7 @@ class Flight:
         limit = self._step.timeout.queue
         if limit is not None and act.queued > limit:
             message = f"no worker of queue {self._step.queue} took the step within {limit:g} s"
-            self._clock.after(limit, lambda: self._out_of_time("queue", message))
+            self._after(limit, self._out_of_time, "queue", message)
         else:
             self._after(act.queued, self._begin, act)
 
@@ -132,7 +143,12 @@ class Flight:
         self._began = self._clock.now
         task = self._log.task = self._seen()
         self._log.exception = None
-        act = self._decided(act, task)
+        if self._number == 1:
+            self._sky.began(task.key)
+        self._follow(self._decided(act, task))
+
+    def _follow(self, act: Act) -> None:
+        """Do as the mock says, which is no function any more."""
         limit = self._step.timeout.run
         if act.seconds > limit:
             failure = Fail("Timeout", f"the attempt took longer than {limit:g} s", {"timeout": "run"})
@@ -143,8 +159,10 @@ class Flight:
             self._after(act.seconds + silence, self._fail, failure)
         elif isinstance(act.outcome, Fail):
             self._after(act.seconds, self._fail, act.outcome)
-        else:
+        elif isinstance(act.outcome, Succeed | Exemplify):
             self._after(act.seconds, self._succeed, act.outcome)
+        else:
+            raise MockError(f"{_OTHERS[type(act.outcome)]}, but {self._task.step} is a {self._task.kind} step")
 
     def _decided(self, act: Act, task: Task) -> Act:
         """Ask a mock's function what the attempt does, whose answer may be a mock again, or a played service."""
@@ -212,8 +230,6 @@ class Flight:
         return total is not None and self._clock.now + delay >= self._scheduled + total
 
     def _out_of_time(self, limit: str, message: str) -> None:
-        if self._over:
-            return
         last = {"last_error": {"type": self._last.type, "message": self._last.message}} if self._last else {}
         failure = Fail("Timeout", message, {"timeout": limit, **last})
         self._note("failed", failure)
@@ -223,16 +239,13 @@ class Flight:
 
     def _after(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
         """Make a call later, unless the flight is over by then."""
-
-        def due() -> None:
-            if not self._over:
-                call(*arguments)
-
-        self._clock.after(seconds, due)
+        self._dues.append(self._clock.after(seconds, lambda: call(*arguments)))
 
     def _end(self, event: Event) -> None:
         self._over = True
-        self._land(event)
+        for due in self._dues:
+            due.cancel()
+        self._sky.land(event)
 
     def _seen(self) -> Task:
         task, memory = self._task, self._memory

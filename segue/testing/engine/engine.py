@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from segue.errors import Diagnostic, InvalidDefinition, InvalidParams
-from segue.models import StepFailure
-from segue.testing.engine.simulation import Simulation, Unmocked, check_names
-from segue.testing.mocks import Mock, MockError, Task
-from segue.testing.results import Change, Result, Step, Steps
-from translator import DefinitionError, compile_document, compile_yaml
-from workflows.exchange import EndRun
+from segue.testing.engine.accounts import result_of
+from segue.testing.engine.attempts import Sky
+from segue.testing.engine.clock import Clock
+from segue.testing.engine.names import check_script
+from segue.testing.engine.simulation import Simulation
+from segue.testing.engine.values import Memory
+from segue.testing.mocks import MockError
+from segue.testing.outside import Script
+from segue.testing.results import Result
+from translator import DefinitionError, compile_document, compile_yaml, files_of_document, files_of_yaml
+from workflows.exchange import EndRun, StartChild
 from workflows.expressions import ExpressionError
 from workflows.graph import PlanInvalid
-from workflows.messages import JSON, Cause, RunRequest, StepError, Transition
+from workflows.messages import JSON, Cause, RunRequest
 from workflows.params import ParamsError, check_params
 from workflows.plan import Plan
-from workflows.plan import Step as PlanStep
 from workflows.state import State, begin
 from workflows.templates import render
-from workflows.values import unwrap
 
 
 class Engine:
@@ -33,32 +36,37 @@ class Engine:
         self.plan = Plan.from_json(self._document)
 
     @classmethod
-    def of_yaml(cls, text: str, filename: str) -> Engine:
-        """Compile a definition in YAML.
+    def of_yaml(cls, text: str, filename: str, files: Mapping[str, str]) -> Engine:
+        """Compile a definition in YAML; `files` has the texts of the shared steps that it uses, by path.
 
         Raises:
             InvalidDefinition: With everything that is wrong with it.
         """
         try:
-            return cls(compile_yaml(text, filename).to_json())
+            return cls(compile_yaml(text, filename, files).to_json())
         except DefinitionError as error:
             raise _invalid(error) from None
 
     @classmethod
-    def of_document(cls, document: Mapping[str, Any], filename: str) -> Engine:
-        """Compile a definition in Python that was evaluated.
+    def of_document(cls, document: Mapping[str, Any], filename: str, files: Mapping[str, str]) -> Engine:
+        """Compile a definition in Python that was evaluated, as `of_yaml` does.
 
         Raises:
             InvalidDefinition: With everything that is wrong with it.
         """
         try:
-            return cls(compile_document(document, filename).to_json())
+            return cls(compile_document(document, filename, files).to_json())
         except DefinitionError as error:
             raise _invalid(error) from None
 
+    @staticmethod
+    def files_of(definition: str | Mapping[str, Any]) -> list[str]:
+        """Return the paths of the files that a definition uses."""
+        return files_of_yaml(definition) if isinstance(definition, str) else files_of_document(definition)
+
     def run(
         self,
-        mocks: Mapping[str, Mock],
+        script: Script,
         *,
         params: Mapping[str, JSON] | None,
         vars: Mapping[str, JSON],
@@ -66,7 +74,6 @@ class Engine:
         at: datetime,
         run_id: str,
         cancel_at: float | None,
-        unmocked: Unmocked,
     ) -> Result:
         """Run the plan; see `segue.testing.run`.
 
@@ -74,24 +81,45 @@ class Engine:
             InvalidParams: The params do not fit.
             MockError: A mock is of no step, or a step without one would start.
         """
-        check_names(mocks, self.plan.steps)
-        request = self._request(params, dict(vars), event)
-        try:
-            state = begin(run_id, request)
-        except PlanInvalid as problem:
-            raise MockError(str(problem)) from None
-        simulation = Simulation(state, mocks, at.timestamp(), unmocked)
+        self.check(script)
+        cause = Cause("manual", "test") if event is None else Cause("event", "test")
+        request = self._request(params, dict(vars), event, cause)
+        simulation = Simulation(_begun(run_id, request), script, Clock(at.timestamp()), Memory())
         if cancel_at is not None:
             simulation.stop_at(cancel_at, "cancel", "the run was cancelled")
-        end = simulation.run()
-        return _Account(simulation, request, end).result()
+        simulation.run()
+        return result_of(simulation)
 
-    def _request(self, params: Mapping[str, JSON] | None, vars: dict[str, JSON], event: JSON) -> RunRequest:
+    def child(
+        self, script: Script, start: StartChild, parent: RunRequest, sky: Sky, ended: Callable[[EndRun], None]
+    ) -> Simulation:
+        """Return a run as the step of another, which has still to begin; it was asked for by a command of the core.
+
+        Raises:
+            InvalidParams: The params do not fit.
+            MockError: It is of another workflow than the step says.
+        """
+        if start.workflow != self.plan.workflow:
+            raise MockError(f"runs(...) has the workflow {self.plan.workflow}, but the step runs {start.workflow}")
+        cause = Cause("workflow", start.run.rpartition(".")[0])
+        request = self._request(start.params, parent.vars, None, cause)
+        request.depth = parent.depth + 1
+        return Simulation(_begun(start.run, request), script, sky.clock, sky.memory, ended)
+
+    def check(self, script: Script) -> None:
+        """Refuse mocks of what is no step, and the like.
+
+        Raises:
+            MockError: With what was meant, perhaps.
+        """
+        check_script(script, self.plan)
+
+    def _request(
+        self, params: Mapping[str, JSON] | None, vars: dict[str, JSON], event: JSON, cause: Cause
+    ) -> RunRequest:
         given: dict[str, JSON] = {}
-        cause = Cause("manual", "test")
         try:
             if event is not None:
-                cause = Cause("event", "test")
                 trigger = next((each for each in self.plan.triggers if each.kind == "event"), None)
                 given = dict(render(trigger.params if trigger else {}, {"event": event, "vars": vars}))
             checked = check_params(self.plan.params, {**given, **(params or {})})
@@ -105,84 +133,12 @@ class Engine:
         )
 
 
-class _Account:
-    """Makes the result of a run that has ended."""
-
-    def __init__(self, simulation: Simulation, request: RunRequest, end: EndRun) -> None:
-        self._simulation = simulation
-        self._state: State = simulation.state
-        self._request = request
-        self._end = end
-        self._last: dict[str, Transition] = {}
-        self._first: dict[str, Transition] = {}
-        for each in simulation.transitions:
-            self._last[each.key] = each
-            self._first.setdefault(each.key, each)
-
-    def result(self) -> Result:
-        """Return the result."""
-        end, changes = self._end, self._simulation.transitions
-        return Result(
-            workflow=self._request.workflow,
-            state=end.state,
-            reason=end.reason,
-            params=self._request.params,
-            output=end.value,
-            error=_failure(end.error),
-            steps=Steps({step.id: self._step(number, step) for number, step in enumerate(self._state.graph.steps)}),
-            order=self._simulation.order,
-            changes=tuple(Change(_time(each.at), each.key, each.state, each.reason) for each in changes),
-            started_at=_time(changes[0].at),
-            ended_at=_time(changes[-1].at),
-        )
-
-    def _step(self, number: int, step: PlanStep) -> Step:
-        run = self._state.maps.get(number)
-        if run is None:
-            return self._made(step.id, step)
-        items = [f"{step.id}[{place}]" for place in range(len(run.items))]
-        made = tuple(
-            self._made(key, step, item=unwrap(item))
-            for key, item in zip(items, run.items, strict=True)
-            if key in self._last
-        )
-        output = [each.output for each in made] if self._last[step.id].state == "succeeded" else None
-        return self._made(step.id, step, items=made, output=output)
-
-    def _made(self, key: str, step: PlanStep, **fields: Any) -> Step:
-        last, first, log = self._last[key], self._first[key], self._simulation.logs.get(key)
-        task = log.task if log is not None and log.task is not None else _NO_TASK
-        succeeded = last.state == "succeeded"
-        given = {"output": log.output if log is not None and succeeded else None, **fields}
-        return Step(
-            key=key,
-            kind=step.kind,
-            queue=step.queue,
-            state=last.state,
-            reason=last.reason,
-            detail=last.detail,
-            error=_failure(last.error),
-            exception=log.exception if log is not None and not succeeded else None,
-            attempts=tuple(log.attempts) if log is not None else (),
-            inputs=task.inputs,
-            env=task.env,
-            action=task.action,
-            scheduled_at=_time(first.at) if first is not last or log is not None else None,
-            ended_at=_time(last.at),
-            **given,
-        )
-
-
-_NO_TASK = Task("", "", "", "", "", 0, datetime.fromtimestamp(0, UTC))
+def _begun(run: str, request: RunRequest) -> State:
+    try:
+        return begin(run, request)
+    except PlanInvalid as problem:
+        raise MockError(str(problem)) from None
 
 
 def _invalid(error: DefinitionError) -> InvalidDefinition:
     return InvalidDefinition([Diagnostic.from_json(asdict(each)) for each in error.diagnostics])
-
-
-def _failure(error: StepError | None) -> StepFailure | None:
-    return None if error is None else StepFailure(error.type, error.message, error.detail)
-
-
-def _time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

@@ -111,7 +111,7 @@ def output_of(
     except OutputProblem as problem:
         raise NoOutput(Fail("OutputInvalid", str(problem), {"path": problem.path}, retryable=False)) from None
     size = json_size(whole)
-    if size <= MAX_INLINE_BYTES:
+    if size <= MAX_INLINE_BYTES or kind == "workflow":  # a run's output is never kept apart
         return whole, whole
     data = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
     return memory.keep("json", f"{folder}/output.json", size, hashlib.sha256(data).hexdigest(), whole), whole
