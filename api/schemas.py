@@ -64,11 +64,16 @@ class ProblemDocument(_Answer):
 # Workflows
 
 
+Text = Annotated[str, StringConstraints(max_length=1024 * 1024)]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+MAX_FILES = 100
+
+
 class Source(_Request):
     """The definition as its author wrote it, kept to be shown."""
 
     filename: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(examples=["train.yaml"])
-    text: Annotated[str, StringConstraints(max_length=1024 * 1024)]
+    text: Text
     language: Literal["yaml", "python"] = "yaml"
 
 
@@ -81,6 +86,12 @@ class Deploy(_Request):
     )
     bundle: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = Field(
         None, description="The sha256 of a bundle that was put before."
+    )
+    files: dict[Path, Text] = Field(
+        default_factory=dict,
+        max_length=MAX_FILES,
+        description="The files with shared steps that the definition uses, by path.",
+        examples=[{"common/auth.yaml": "segue: 1\nstep: auth\nrun: ./login\n"}],
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segue.arrows import chain
     from segue.async_client import AsyncClient, AsyncRunHandle
     from segue.client import Client, RunHandle
-    from segue.dag import DAG, TaskGroup
+    from segue.dag import DAG, Finally, TaskGroup
     from segue.errors import (
         Conflict,
         Diagnostic,
@@ -34,15 +34,16 @@ if TYPE_CHECKING:
     )
     from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
-    from segue.operators import ApprovalOperator, BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator
+    from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
     from segue.param import Param
-    from segue.triggers import cron
+    from segue.triggers import cron, every
+    from segue.waiting import ApprovalOperator, TriggerDagRunOperator, WaitOperator, WorkflowOperator
 
 _HOMES = {
     "arrows": ["chain"],
     "async_client": ["AsyncClient", "AsyncRunHandle"],
     "client": ["Client", "RunHandle"],
-    "dag": ["DAG", "TaskGroup"],
+    "dag": ["DAG", "Finally", "TaskGroup"],
     "errors": [
         "Conflict",
         "Diagnostic",
@@ -88,15 +89,16 @@ _HOMES = {
         "Workflow",
     ],
     "operators": [
-        "ApprovalOperator",
         "BashOperator",
         "EmptyOperator",
         "HttpOperator",
         "Operator",
         "PythonOperator",
+        "UsesOperator",
     ],
     "param": ["Param"],
-    "triggers": ["cron"],
+    "triggers": ["cron", "every"],
+    "waiting": ["ApprovalOperator", "TriggerDagRunOperator", "WaitOperator", "WorkflowOperator"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -130,6 +132,7 @@ __all__ = [
     "Diagnostic",
     "EmptyOperator",
     "Expression",
+    "Finally",
     "HttpOperator",
     "InvalidBundle",
     "InvalidDefinition",
@@ -153,13 +156,18 @@ __all__ = [
     "StepFailure",
     "SubmitError",
     "TaskGroup",
+    "TriggerDagRunOperator",
     "Unauthorized",
     "UnexpectedAnswer",
+    "UsesOperator",
+    "WaitOperator",
     "WaitTimeout",
     "Workflow",
+    "WorkflowOperator",
     "chain",
     "cron",
     "event",
+    "every",
     "expr",
     "has",
     "item",

@@ -123,7 +123,8 @@ class AsyncClient(ClientBase):
             except NotFound:
                 await self._transport.send(calls.put_bundle(bundle.sha256, bundle.data))
         sha256 = bundle.sha256 if bundle is not None else None
-        return await self._transport.send(calls.deploy(definition.source, definition.document, sha256))
+        files = definition.translated.files
+        return await self._transport.send(calls.deploy(definition.source, definition.document, sha256, files))
 
     async def run(
         self,

@@ -53,9 +53,11 @@ class Call(Generic[T]):
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def deploy(source: Mapping[str, Any], document: Mapping[str, Any] | None, bundle: str | None) -> Call[Deployed]:
-    """Store a definition as its workflow's newest version."""
-    body = {"source": dict(source), "document": document, "bundle": bundle}
+def deploy(
+    source: Mapping[str, Any], document: Mapping[str, Any] | None, bundle: str | None, files: Mapping[str, str]
+) -> Call[Deployed]:
+    """Store a definition, with the files of shared steps that it uses, as its workflow's newest version."""
+    body = {"source": dict(source), "document": document, "bundle": bundle, "files": dict(files)}
     return Call("POST", "/workflows", Deployed.from_json, json=body)
 
 

@@ -119,7 +119,8 @@ class Client(ClientBase):
             except NotFound:
                 self._transport.send(calls.put_bundle(bundle.sha256, bundle.data))
         sha256 = bundle.sha256 if bundle is not None else None
-        return self._transport.send(calls.deploy(definition.source, definition.document, sha256))
+        files = definition.translated.files
+        return self._transport.send(calls.deploy(definition.source, definition.document, sha256, files))
 
     def run(
         self,

@@ -43,8 +43,14 @@ class DAG:
         params: Name to default value, to `Param`, or to a JSON Schema (an object with `type` or `enum`).
         default_args: Options of every step that does not say otherwise: `retries`, `retry_delay`, `queue`, `env`,
             `execution_timeout`, `trigger_rule` ...
+        concurrency: Runs at once: `{"key": ..., "limit": 1, "when_full": "queue"}`, or `skip`, or `cancel_oldest`; the
+            key may be an expression, and runs with the same key share the limit.
+        max_active_runs: Of all runs of the workflow, instead of `concurrency`; others wait their turn.
         max_parallel: Steps in flight at once; `max_active_tasks` means the same.
         timeout: Of the whole run; `dagrun_timeout` means the same.
+        on_failure: What a failed step does to the rest: `finish` (branches that do not need it go on), `stop` (they
+            are cancelled), or `hold` (the step waits for a person).
+        fail_fast: True means `on_failure="stop"`.
         include: Glob patterns of the code that travels with the workflow.
         requirements: A requirements file beside the definition; steps run in an environment made from it.
         output: The run's output, built from expressions; may also be assigned to `dag.output`.
@@ -65,10 +71,14 @@ class DAG:
         params: Mapping[str, Any] | None = None,
         default_args: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        concurrency: Mapping[str, Any] | None = None,
+        max_active_runs: int | None = None,
         max_parallel: int | None = None,
         max_active_tasks: int | None = None,
         timeout: Duration | None = None,
         dagrun_timeout: Duration | None = None,
+        on_failure: str | None = None,
+        fail_fast: bool = False,
         include: Sequence[str] | None = None,
         requirements: str | None = None,
         output: Any = None,
@@ -89,6 +99,8 @@ class DAG:
         self.max_parallel = max_parallel if max_parallel is not None else max_active_tasks
         limit = timeout if timeout is not None else dagrun_timeout
         self.timeout = None if limit is None else duration_text(limit, "timeout")
+        self.concurrency = _concurrency(concurrency, max_active_runs)
+        self.on_failure = on_failure if on_failure is not None else ("stop" if fail_fast else None)
         self.include = plain(include, "include")
         self.requirements = requirements
         self.output = output
@@ -106,6 +118,7 @@ class DAG:
         self.operators: list[Operator] = []
         self.arrows: list[Arrow] = []
         self.groups: list[TaskGroup] = []
+        self.ending = False
         made.append(self)
 
     @property
@@ -218,6 +231,25 @@ class TaskGroup(Node):
         return f"<TaskGroup {self.group_id}>"
 
 
+class Finally:
+    """The steps that run when all others have ended, however the run ends: `with Finally(): ...` inside a DAG's block.
+
+    They may need each other; what the others gave and how they ended, their expressions may say.
+    """
+
+    def __init__(self, *, dag: DAG | None = None) -> None:
+        self.dag = dag or current_dag("Finally")
+
+    def __enter__(self) -> Finally:
+        self.dag.ending = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.dag.ending = False
+
+
 ARGUMENTS = {
     "dag_id": "name",
     "description": "description",
@@ -231,15 +263,26 @@ ARGUMENTS = {
     "params": "params",
     "default_args": "defaults",
     "labels": "labels",
+    "concurrency": "concurrency",
+    "max_active_runs": "concurrency",
     "max_parallel": "max_parallel",
     "max_active_tasks": "max_parallel",
     "timeout": "timeout",
     "dagrun_timeout": "timeout",
+    "on_failure": "on_failure",
+    "fail_fast": "on_failure",
     "include": "code/include",
     "requirements": "code/requirements",
     "output": "output",
 }
 """The arguments of `DAG`, and the YAML key that each becomes."""
+ALSO = (
+    ("schedule", "triggers/0/schedule/every"),
+    ("schedule_interval", "triggers/0/schedule/every"),
+    ("start_date", "triggers/0/schedule/start"),
+    ("max_active_runs", "concurrency/limit"),
+)
+"""What some of them become besides."""
 
 
 def current_dag(what: str) -> DAG:
@@ -251,6 +294,16 @@ def current_dag(what: str) -> DAG:
     if not _open:
         raise misuse(f"{what} is made outside a DAG", hint="put it inside `with DAG(...):`, or pass dag=...")
     return _open[-1]
+
+
+def _concurrency(given: Any, max_active_runs: int | None) -> dict[str, Any] | None:
+    if given is None:
+        return None if max_active_runs is None else {"limit": max_active_runs}
+    if isinstance(given, int):
+        hint = f"steps at once are max_active_tasks={given}, runs at once max_active_runs={given}"
+        raise misuse(f"concurrency={given} has two meanings", hint=hint)
+    found: dict[str, Any] = plain(given, "concurrency")
+    return found
 
 
 def _variable_of(operator: Operator) -> str:

@@ -23,10 +23,14 @@ def build(dag: DAG, source: str) -> dict[str, Any]:
     """Return the document of a DAG whose operators all have ids."""
     ids = {operator.number: operator.id for operator in dag.operators}
     needs = _needs(dag)
-    steps = {operator.id: _step(operator, needs.get(operator.number, {}), ids) for operator in dag.operators}
+    steps: dict[str, Any] = {}
+    ending: dict[str, Any] = {}
+    for operator in dag.operators:
+        phase = ending if operator.ending else steps
+        phase[operator.id] = _step(operator, needs.get(operator.number, {}), ids)
     return {
         "language": "python",
-        "definition": _head(dag, ids) | {"steps": steps} | _tail(dag, ids),
+        "definition": _head(dag, ids) | {"steps": steps} | ({"finally": ending} if ending else {}) | _tail(dag, ids),
         "positions": _positions(dag, needs, SourceMap(source)),
         "source": source,
     }
@@ -39,8 +43,10 @@ def _head(dag: DAG, ids: dict[int, str]) -> dict[str, Any]:
         "labels": dag.labels,
         "params": dag.params,
         "triggers": [trigger.definition for trigger in dag.triggers],
+        "concurrency": dag.concurrency,
         "max_parallel": dag.max_parallel,
         "timeout": dag.timeout,
+        "on_failure": dag.on_failure,
         "defaults": dag.defaults,
         "code": {key: value for key, value in code.items() if value is not None},
     }
@@ -55,7 +61,8 @@ def _tail(dag: DAG, ids: dict[int, str]) -> dict[str, Any]:
 
 
 def _step(operator: Operator, needs: dict[int, Arrow], ids: dict[int, str]) -> dict[str, Any]:
-    item = operator.keys.get("map", {}).get("as", "item")
+    maps = operator.keys.get("map", {})
+    item = (maps[-1] if isinstance(maps, list) else maps).get("as", "item")
     keys: dict[str, Any] = _resolved(operator.dag, operator.keys, ids, item=item)
     if needs:
         keys["needs"] = {ids[number]: _edge(arrow, number, ids) for number, arrow in needs.items()}
@@ -132,10 +139,10 @@ def _referred(operator: Operator) -> set[int]:
 
 
 def _head_positions(dag: DAG, source: SourceMap) -> Iterator[tuple[str, Position]]:
-    from segue.dag import ARGUMENTS
+    from segue.dag import ALSO, ARGUMENTS
 
     arguments = source.arguments(dag.place)
-    for argument, path in ARGUMENTS.items():
+    for argument, path in (*ARGUMENTS.items(), *ALSO):
         yield from under(arguments, argument, f"/{path}")
     for index, trigger in enumerate(dag.triggers):
         # One made of the DAG's own arguments has its positions already.
@@ -143,17 +150,15 @@ def _head_positions(dag: DAG, source: SourceMap) -> Iterator[tuple[str, Position
             kind = next(iter(trigger.definition))
             yield f"/triggers/{index}", source.call(trigger.place)
             for argument, position in source.arguments(trigger.place).items():
-                yield (
-                    f"/triggers/{index}/{argument if argument.startswith('params') else f'{kind}/{argument}'}",
-                    position,
-                )
+                key = {"condition": "if", "rhythm": "every"}.get(argument, argument)
+                yield f"/triggers/{index}/{key if key.startswith('params') else f'{kind}/{key}'}", position
 
 
 def _positions(dag: DAG, needs: dict[int, dict[int, Arrow]], source: SourceMap) -> dict[str, Position]:
     positions = {"": source.call(dag.place), **dict(_head_positions(dag, source))}
     ids = {operator.number: escaped(operator.id) for operator in dag.operators}
     for operator in dag.operators:
-        pointer = f"/steps/{ids[operator.number]}"
+        pointer = f"/{'finally' if operator.ending else 'steps'}/{ids[operator.number]}"
         positions[pointer] = source.call(operator.place)
         arguments = source.arguments(operator.place)
         for argument, path in operator.paths.items():

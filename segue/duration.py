@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from segue.place import misuse, not_supported
+from segue.place import misuse
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
@@ -27,7 +27,8 @@ def duration_text(value: Any, name: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return seconds_text(value)
     if type(value).__name__ == "relativedelta":
-        raise not_supported(f"{name}=relativedelta(...)", hint='use timedelta or text such as "30m"')
+        hint = 'a month has no fixed length: use timedelta, or text such as "30m"'
+        raise misuse(f"{name}=relativedelta(...) is not a duration", hint=hint)
     raise misuse(
         f"{name}={value!r} is not a duration", hint='use timedelta(minutes=30), seconds, or text such as "30m"'
     )

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import sysconfig
+from contextlib import suppress
 from importlib.util import decode_source
 from itertools import islice
 from pathlib import Path
@@ -21,13 +22,16 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 import segue
-from segue import arrows, dag, document, engine, expression, operators, source_map, triggers  # noqa: F401  # see above
+from segue import arrows, dag, document, engine, expression, operators, source_map, triggers, waiting  # noqa: F401  # see above
 from segue.child_path import PACKAGE
 from segue.codes import Code
 from segue.errors import Diagnostic, InvalidDefinition
 from segue.values import closest
 
 _MESSAGE_LIMIT = 2_000
+_MEMORY = 256 * 1024 * 1024
+"""What a file may fill that sees the standard library alone; the packages of an interpreter of the user's may need
+more."""
 
 
 class _TimedOut(BaseException):
@@ -84,7 +88,20 @@ def _documents(path: Path, seconds: float) -> list[dict[str, Any]]:
     return [found.document(source) for found in dags]
 
 
+def _limit_memory() -> None:
+    """Let a file that fills the memory fail by itself, before the machine does."""
+    if not sys.flags.no_site:
+        return
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
 def _execute(source: str, path: Path, module: ModuleType, seconds: float) -> None:
+    _limit_memory()
     signal.signal(signal.SIGALRM, _alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -165,6 +182,8 @@ def _hint(error: BaseException) -> str:
             "a definition sees the standard library, segue and the files beside it: "
             "import anything else inside the functions that steps call, or name an interpreter in SEGUE_PYTHON"
         )
+    if isinstance(error, MemoryError):
+        return f"a definition may fill {_MEMORY // 1024**2} MB: move the work into the functions that steps call"
     if isinstance(error, TypeError) and ">>" in str(error):
         return "an arrow needs an operator or a group on one side; use chain([a, b], [c, d]) for two lists"
     return ""

@@ -165,11 +165,20 @@ class EventExpression(Expression):
 
     __slots__ = ()
 
-    def __call__(self, name: str, *, params: dict[str, Any] | None = None) -> Trigger:  # type: ignore[override]
-        """Make a trigger: an event of this name starts a run, with these params, whose expressions may read `event`."""
+    def __call__(  # type: ignore[override]  # makes a trigger, not an expression
+        self, name: str, *, condition: Any = None, debounce: Any = None, params: dict[str, Any] | None = None
+    ) -> Trigger:
+        """Make a trigger: an event of this name starts a run.
+
+        Args:
+            name: The event's name.
+            condition: An expression over `event`: only events for which it is true count.
+            debounce: After an event, how long to wait for quiet; then the last one counts.
+            params: Params of the run, whose expressions may read `event`.
+        """
         from segue.triggers import event_trigger
 
-        return event_trigger(name, params)
+        return event_trigger(name, condition, debounce, params)
 
 
 params = Expression("params")
@@ -225,6 +234,11 @@ def text_of(value: Any) -> str:
 def steps_in(text: str) -> list[int]:
     """Return the numbers of the steps that marked text speaks of."""
     return [int(number) for number in _STEP_MARK.findall(text)]
+
+
+def named_item(text: str, name: str) -> str:
+    """Put the name of a map's variable in the place of its mark."""
+    return text.replace(_ITEM_MARK, name)
 
 
 def resolve(text: str, ids: dict[int, str], *, edge_from: int | None = None, item_name: str = "item") -> str:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, ClassVar, Generic, TypeVar, Unpack, cast
 
 from segue.arrows import Conditional, Node
-from segue.expression import Expression, expr, item, step_expression
+from segue.expression import Expression, expr, named_item, step_expression
 from segue.options import KEYS, StepOptions, check_names, condition_text, step_keys
 from segue.place import Place, calling_frame, misuse, not_supported, place_of
 from segue.values import plain, shown
@@ -29,10 +29,13 @@ class Operator(Node):
         number: Stands for the id in expressions until the DAG is complete.
         keys: The step as YAML would write it, without its needs.
         place: Where the operator was made.
+        ending: Whether it was made in a `Finally` block.
     """
 
     arguments: ClassVar[dict[str, str]] = {}
     """Its own arguments, and the YAML key that each becomes."""
+    inherits: ClassVar[bool] = True
+    """Whether `default_args` fill the rest of a `retry` or `timeout` that it begins."""
     paths: dict[str, str]
     """All arguments that have a meaning for this step, and the YAML key that each becomes."""
 
@@ -45,7 +48,11 @@ class Operator(Node):
         self.frame: FrameType | None = frame
         self.number = next(_numbers)
         self.dag = options.get("dag") or current_dag(type(self).__name__)
-        self.keys = keys | step_keys(options, self.dag.default_args)
+        defaults = self.dag.default_args
+        if not self.inherits:
+            defaults = {name: value for name, value in defaults.items() if name == "trigger_rule"}
+        self.keys = keys | step_keys(options, defaults)
+        self.ending = self.dag.ending
         self._id: str | None = None
         self.prefix = self.dag.prefix
         self.paths = {**KEYS, **self.arguments}
@@ -103,6 +110,29 @@ class Operator(Node):
         """
         return Partial(cls, positional, arguments)
 
+    def expand(self: _O, **over: Any) -> _O:
+        """Put a map inside the one that the step has: one run per item of both.
+
+        The list may speak of the outer map's variable: `.expand(data=params.sets).expand(row=item.rows)`. In the step's
+        own arguments `item` is the innermost map's; the others go by their names: `expr("data")`.
+
+        Args:
+            over: One name and a list, or an expression for one.
+        """
+        if "map" not in self.keys:
+            raise misuse("expand() goes on a map", hint=f"{type(self).__name__}.partial(...).expand(hp=[...])")
+        name = _variable(over, type(self))
+        outer = self.keys["map"] if isinstance(self.keys["map"], list) else [self.keys["map"]]
+        level = {"over": _outer_item(plain(over[name], name), outer[-1]["as"]), "as": name}
+        self.keys["map"] = [*outer, level]
+        if isinstance(self, PythonOperator):
+            self.keys["with"] = {name: str(Expression(name)), **self.keys.get("with", {})}
+        self.place = place_of(calling_frame())
+        if len(outer) == 1:
+            self.paths = {key: path.replace("map/", "map/0/", 1) for key, path in self.paths.items()}
+        self.paths[name] = f"map/{len(outer)}/over"
+        return self
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._id or 'without id'}>"
 
@@ -125,28 +155,36 @@ class Partial(Generic[_O]):
             over: One name and a list, or an expression for one: `expand(hp=params.grid)`. The name is the variable that
                 holds the item; a Python step gets it as an argument of that name.
         """
-        name = self._variable(over)
+        name = _variable(over, self._operator)
         if issubclass(self._operator, PythonOperator):
             given = self._arguments.get("op_kwargs") or {}
-            self._arguments["op_kwargs"] = {**given, name: given.get(name, item)}
+            self._arguments["op_kwargs"] = {**given, name: given.get(name, Expression(name))}
         made = self._operator(*self._positional, **self._arguments)
         options = {key: value for key, value in self._options.items() if value is not None}
         made.keys["map"] = {"over": plain(over[name], name), "as": name, **plain(options, "partial")}
         made.paths |= {name: "map/over", "limit": "map/limit", "min_success": "map/min_success"}
         return made
 
-    def _variable(self, over: dict[str, Any]) -> str:
-        if len(over) != 1:
-            raise not_supported(
-                f"expand() with {len(over)} lists", hint="build one list of objects: expand(hp=[{...}, {...}])"
-            )
-        name = next(iter(over))
-        if name in self._operator.arguments or name in KEYS:
-            raise not_supported(
-                f"expand({name}=...)",
-                hint="the name in expand() is the item's variable: expand(hp=[...]), used as segue.item",
-            )
-        return name
+
+def _variable(over: dict[str, Any], operator: type[Operator]) -> str:
+    """Return the name in `expand(name=...)`."""
+    if len(over) != 1:
+        hint = "for one of each: expand(a=[...]).expand(b=[...]); for pairs, one list: expand(hp=[{...}, {...}])"
+        raise not_supported(f"expand() with {len(over)} lists", hint=hint)
+    name = next(iter(over))
+    if name in operator.arguments or name in KEYS:
+        hint = "the name in expand() is the item's variable: expand(hp=[...]), used as segue.item"
+        raise not_supported(f"expand({name}=...)", hint=hint)
+    return name
+
+
+def _outer_item(over: Any, name: str) -> Any:
+    """Return an inner map's list, in which `item` is the outer map's."""
+    if isinstance(over, list):
+        return [_outer_item(each, name) for each in over]
+    if isinstance(over, dict):
+        return {key: _outer_item(each, name) for key, each in over.items()}
+    return named_item(over, name) if isinstance(over, str) else over
 
 
 class BashOperator(Operator):
@@ -265,15 +303,34 @@ class EmptyOperator(Operator):
         super().__init__(task_id, {"uses": "noop"}, options)
 
 
-class ApprovalOperator(Operator):
-    """A step that waits for a person. Not supported yet: making one is an error that says so."""
+class UsesOperator(Operator):
+    """A step that several workflows share: `UsesOperator("./common/auth.yaml", inputs={"user": params.user})`.
 
-    def __init__(self, task_id: str | None = None, **options: Any) -> None:
-        raise not_supported("ApprovalOperator")
+    Args:
+        uses: A file beside the definition, or a package of the library such as `library/auth@2`.
+        inputs: What it asks for; expressions allowed.
+        env: Environment variables beyond its own; expressions allowed.
+    """
+
+    arguments: ClassVar = {"uses": "uses", "inputs": "with", "env": "env"}
+    inherits = False
+
+    def __init__(
+        self,
+        uses: str | None = None,
+        *,
+        task_id: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        env: Mapping[str, Any] | None = None,
+        **options: Unpack[StepOptions],
+    ) -> None:
+        if uses is None:
+            raise misuse("UsesOperator needs uses", hint='UsesOperator("./common/auth.yaml", inputs={...})')
+        super().__init__(task_id, {"uses": plain(uses, "uses")} | _given(inputs=inputs, env=env), options)
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    names = {"op_kwargs": "with", "env": "env"}
+    names = {"op_kwargs": "with", "inputs": "with", "env": "env"}
     return {names[name]: plain(value, name) for name, value in values.items() if value is not None}
 
 

@@ -181,7 +181,9 @@ def explain(error: BaseException, job: dict[str, Any]) -> dict[str, Any]:
     print(text.replace(job["work"] + os.sep, "").rstrip("\n"), file=sys.stderr)
     if isinstance(error, ModuleNotFoundError):
         message += "; " + missing(job)
-    ancestors = [known.__name__ for known in type(error).__mro__[1:-1]]
+    # `retry.unless` may say `requests.exceptions.Timeout` as well as `Timeout`.
+    line = type(error).__mro__[:-1]
+    ancestors = [known.__name__ for known in line[1:]] + [f"{known.__module__}.{known.__qualname__}" for known in line]
     return {"type": type(error).__name__, "message": message or type(error).__name__, "ancestors": ancestors}
 
 

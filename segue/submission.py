@@ -76,13 +76,14 @@ def read_definitions(path: Path) -> list[Definition]:
         raise _refused(shown, Code.SUFFIX, f"a definition's file ends in {', '.join(SUFFIXES)}")
     if path.suffix != ".py":
         text = _read_text(path, shown)
-        return [Definition(path, text, None, translate(shown, text))]
+        return [Definition(path, text, None, translate(shown, text, None, path.parent))]
     documents = evaluate(path, os.environ.get("SEGUE_PYTHON"))
     found = []
     problems: list[Diagnostic] = []
     for document in documents:
         try:
-            found.append(Definition(path, document["source"], document, translate(shown, "", document)))
+            translated = translate(shown, "", document, path.parent)
+            found.append(Definition(path, document["source"], document, translated))
         except InvalidDefinition as error:
             problems += error.diagnostics
     if problems:

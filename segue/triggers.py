@@ -1,4 +1,4 @@
-"""What starts runs by itself, as the Python spelling writes it: `cron(...)`, `event(...)` and Airflow's `schedule`.
+"""What starts runs by itself, as the Python spelling writes it: `cron`, `every`, `event` and Airflow's `schedule`.
 
 Only builds the definition's `triggers` key; the translator judges cron text and time zones.
 """
@@ -6,11 +6,12 @@ Only builds the definition's `triggers` key; the translator judges cron text and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from segue.duration import duration_text
 from segue.place import Place, here, misuse, not_supported
+from segue.rhythm import is_relativedelta, rhythm_text, start_text
 from segue.values import plain
 
 _PRESETS = {
@@ -25,7 +26,7 @@ _PRESETS = {
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An entry of `DAG(triggers=[...])`, made by `cron` or `event`.
+    """An entry of `DAG(triggers=[...])`, made by `cron`, `every` or `event`.
 
     Attributes:
         definition: The entry as YAML would write it.
@@ -52,19 +53,51 @@ def cron(
         catchup: How far back missed runs are made up for after an outage.
         params: Params of these runs.
     """
-    spec: dict[str, Any] = {"cron": _PRESETS.get(text, text)}
-    if timezone is not None:
-        spec["timezone"] = timezone
-    if overlap is not None:
-        spec["overlap"] = overlap
-    if catchup is not None:
-        spec["catchup"] = duration_text(catchup, "catchup")
+    spec = {"cron": _PRESETS.get(text, text), **_common(timezone, overlap, catchup)}
     return _trigger("schedule", spec, params)
 
 
-def event_trigger(name: str, params: dict[str, Any] | None) -> Trigger:
+def every(
+    rhythm: str | timedelta | Any,
+    *,
+    start: str | date | datetime | None = None,
+    timezone: str | None = None,
+    overlap: str | None = None,
+    catchup: str | timedelta | None = None,
+    params: dict[str, Any] | None = None,
+) -> Trigger:
+    """Make a trigger: runs in a rhythm that cron text cannot say, such as every 36 hours, or every second month.
+
+    Args:
+        rhythm: A `timedelta`, dateutil's `relativedelta(months=1)`, or text such as `1 month`.
+        start: When the first run may be, and what the others are counted from.
+        timezone: Of `start`, and of the calendar's months; UTC without it.
+        overlap: What to do when the run before is still going: `skip`, `allow`, `queue` or `cancel_oldest`.
+        catchup: How far back missed runs are made up for after an outage.
+        params: Params of these runs.
+    """
+    spec: dict[str, Any] = {"every": rhythm_text(rhythm, "rhythm")}
+    if start is not None:
+        spec["start"] = start_text(start, timezone, "start")
+    return _trigger("schedule", spec | _common(timezone, overlap, catchup), params)
+
+
+def event_trigger(name: str, condition: Any, debounce: Any, params: dict[str, Any] | None) -> Trigger:
     """Make a trigger: an event of this name starts a run. Users call it as `event(name, params=...)`."""
-    return _trigger("event", {"name": name}, params)
+    from segue.options import condition_text
+
+    spec = {"name": str(name)}
+    if condition is not None:
+        spec["if"] = condition_text(condition, "condition")
+    if debounce is not None:
+        spec["debounce"] = duration_text(debounce, "debounce")
+    return _trigger("event", spec, params)
+
+
+def _common(timezone: str | None, overlap: str | None, catchup: str | timedelta | None) -> dict[str, Any]:
+    given = {"timezone": timezone, "overlap": overlap}
+    spec: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    return spec if catchup is None else spec | {"catchup": duration_text(catchup, "catchup")}
 
 
 def _trigger(kind: str, spec: dict[str, Any], params: dict[str, Any] | None) -> Trigger:
@@ -79,12 +112,12 @@ def scheduled(
 ) -> list[Trigger]:
     """Return the triggers that Airflow's arguments `schedule`, `start_date` and `catchup` amount to.
 
-    A `start_date` in the past changes nothing but the time zone, because Segue makes up for missed runs only as far
-    back as `catchup` says.
+    With cron text, a `start_date` changes nothing but the time zone, because Segue makes up for missed runs only as
+    far back as `catchup` says; with a rhythm, it is what the runs are counted from.
     """
     if catchup is True:
         raise not_supported("catchup=True", hint='say how far back: catchup="24h"')
-    zone = timezone or _zone_of(start_date, now)
+    zone = timezone or _zone_of(start_date)
     if schedule is None:
         given = [name for name, value in (("timezone", timezone), ("overlap", overlap), ("catchup", catchup)) if value]
         if given:
@@ -94,42 +127,29 @@ def scheduled(
         raise not_supported('schedule="@once"', hint="leave schedule out and start the run with `segue run`")
     if isinstance(schedule, Trigger):
         return [schedule]
+    options: dict[str, Any] = {"timezone": zone, "overlap": overlap, "catchup": catchup or None}
+    if isinstance(schedule, timedelta) or is_relativedelta(schedule):
+        return [every(schedule, start=start_date, **options)]
     if not isinstance(schedule, str):
-        raise _not_cron(schedule)
-    return [cron(schedule, timezone=zone, overlap=overlap, catchup=catchup or None)]
+        hint = 'use cron text such as "0 6 * * MON" or "@daily", timedelta(hours=6), or relativedelta(months=1)'
+        raise misuse(f"schedule={schedule!r} is no schedule", hint=hint)
+    _refuse_future(start_date, now)
+    return [cron(schedule, **options)]
 
 
-def _zone_of(start_date: Any, now: datetime) -> str | None:
+def _zone_of(start_date: Any) -> str | None:
     if start_date is None:
         return None
     if not isinstance(start_date, datetime):
         raise misuse(f"start_date={start_date!r} is not a datetime", hint="use datetime(2025, 1, 1)")
-    aware = start_date if start_date.tzinfo else start_date.replace(tzinfo=UTC)
-    if aware > now:
-        raise not_supported("a start_date in the future", hint="deploy the workflow when it should start")
     name = getattr(start_date.tzinfo, "key", None)
     return name if isinstance(name, str) and name != "UTC" else None
 
 
-def _not_cron(schedule: Any) -> Exception:
-    kind = type(schedule).__name__
-    if kind not in ("timedelta", "relativedelta"):
-        return misuse(f"schedule={schedule!r} is not cron text", hint='use cron text such as "0 6 * * MON" or "@daily"')
-    text = _same_as(schedule)
-    hint = f'schedule="{text}" runs as often' if text else 'use cron text such as "0 6 * * MON"'
-    return not_supported(f"schedule={kind}(...)", hint=hint)
-
-
-def _same_as(delta: Any) -> str:
-    """Return cron text with the same rhythm, or an empty text when cron has none."""
-    if not isinstance(delta, timedelta):
-        return "0 0 1 * *" if getattr(delta, "months", 0) == 1 else ""
-    minutes, rest = divmod(delta, timedelta(minutes=1))
-    if rest or minutes < 1:
-        return ""
-    if minutes < 60 and 60 % minutes == 0:
-        return f"*/{minutes} * * * *"
-    hours, rest_minutes = divmod(minutes, 60)
-    if rest_minutes == 0 and 1 <= hours < 24 and 24 % hours == 0:
-        return f"0 */{hours} * * *" if hours > 1 else "0 * * * *"
-    return {24: "0 0 * * *", 168: "0 0 * * 0"}.get(hours, "") if rest_minutes == 0 else ""
+def _refuse_future(start_date: datetime | None, now: datetime) -> None:
+    """Refuse to begin later what cron text names: its times have no beginning."""
+    if start_date is None:
+        return
+    aware = start_date if start_date.tzinfo else start_date.replace(tzinfo=UTC)
+    if aware > now:
+        raise not_supported("a start_date in the future", hint="deploy the workflow when it should start")

@@ -6,17 +6,21 @@ Reads no file and asks no network. Whatever is wrong with a definition is report
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from translator.definition import Defaults, StepDefinition, WorkflowDefinition
 from translator.diagnostics import Code as DiagnosticCode
+from translator.diagnostics import shown
 from translator.located import Node, Report
 from translator.order import plan_order
+from translator.read_waits import NO_BOUND
 from translator.read_workflow import read_workflow
 from translator.references import References
+from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
 from workflows.messages import MAX_TASK_BYTES
-from workflows.plan import Code, Edge, Plan, Retry, Step, Timeout
+from workflows.plan import INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
 
 DEFAULT_TIMEOUT = 86_400.0
 """Seconds that a run may take when its definition does not say."""
@@ -24,21 +28,39 @@ MAX_PLAN_BYTES = MAX_TASK_BYTES
 """A run's request carries its plan, and travels as one message."""
 
 
-def compile_tree(node: Node, report: Report) -> Plan:
+def compile_tree(node: Node, report: Report, files: Mapping[str, str]) -> Plan:
     """Compile a located tree.
+
+    Args:
+        node: The definition.
+        report: Gets the problems.
+        files: The texts of the files with shared steps, by path.
 
     Raises:
         DefinitionError: Something is wrong; it has every problem.
     """
-    definition = read_workflow(node, report)
+    definition = read_workflow(node, report, SharedFiles(files, report))
     References(definition, report).check()
     for trigger in definition.triggers:
         check_trigger_params(trigger, definition.params, report)
-    order = plan_order(definition.steps, report)
+    _check_calls(definition, report)
+    order = [*_order("main", definition, report), *_order("finally", definition, report)]
     report.check()
     plan = _plan(definition, order)
     _check_size(plan, node, report)
     return plan
+
+
+def _order(phase: str, definition: WorkflowDefinition, report: Report) -> list[StepDefinition]:
+    return plan_order({name: step for name, step in definition.steps.items() if step.phase == phase}, report)
+
+
+def _check_calls(definition: WorkflowDefinition, report: Report) -> None:
+    """Report steps that run the workflow that they belong to; what others run is known only when they are deployed."""
+    for step in definition.steps.values():
+        if step.called_at is not None and step.action.get("workflow") == definition.name != "":
+            message = f'step "{shown(step.id)}" runs the workflow "{shown(definition.name)}", which it belongs to'
+            report.add(step.called_at, DiagnosticCode.CYCLE, message, "a workflow that runs itself never ends")
 
 
 def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
@@ -53,13 +75,17 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
         code=Code(**_given(include=definition.include, requirements=definition.requirements)),
         output=definition.output,
         timeout=definition.timeout or DEFAULT_TIMEOUT,
-        **_given(max_parallel=definition.max_parallel),
+        concurrency=definition.concurrency,
+        **_given(max_parallel=definition.max_parallel, on_failure=definition.on_failure),
     )
 
 
 def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> Step:
     needs = sorted(step.needs, key=lambda need: places[need.step])
     inherited = defaults.env if step.kind in ("shell", "python") else {}
+    if step.kind in INTERPRETER_KINDS:
+        # Defaults are for what workers run: a day's wait must not end with everybody's half hour.
+        defaults = Defaults(timeout={"run": NO_BOUND})
     return Step(
         id=step.id,
         kind=step.kind,
@@ -73,6 +99,8 @@ def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> S
         timeout=Timeout(**{**defaults.timeout, **step.timeout}),
         output=step.output,
         description=(step.description or "").strip(),
+        phase=step.phase,
+        origin=step.origin,
         **_given(queue=step.queue or defaults.queue, trigger_rule=step.trigger_rule),
     )
 

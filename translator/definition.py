@@ -7,17 +7,24 @@ left out. The nodes beside them say where it was written, for checks that look a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from translator.located import Entry, Node, Spot
 from workflows.expressions import Expression
-from workflows.plan import Kind, Map, Trigger, TriggerRule
+from workflows.plan import Concurrency, Kind, Map, Trigger, TriggerRule
+
+OnFailure: TypeAlias = Literal["finish", "stop", "hold"]
+WhenFull: TypeAlias = Literal["queue", "skip", "cancel_oldest"]
 
 COMMON_NAMES = frozenset({"params", "steps", "run", "workflow", "event", "vars"})
 """What every expression of a step may speak of."""
 EDGE_NAMES = COMMON_NAMES | {"output"}
 EVENT_NAMES = frozenset({"event"})
-SPECIAL_NAMES = frozenset({"output", "submit", "response", "secrets"})
+START_NAMES = frozenset({"params", "workflow", "event", "vars"})
+"""What is known before a run's first step: what its concurrency key may speak of."""
+SHARED_NAMES = frozenset({"inputs", "run", "workflow", "vars"})
+"""What a shared step may speak of, whichever workflow uses it."""
+SPECIAL_NAMES = frozenset({"output", "submit", "response", "secrets", "inputs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Use:
         offset: Where in that text it begins.
         names: The names it may speak of there.
         edge_from: For a condition on an edge: the step that is needed, whose output `output` is.
+        arriving: `event` is an event that arrives there, not the one that started the run.
     """
 
     expression: Expression
@@ -37,6 +45,7 @@ class Use:
     offset: int
     names: frozenset[str]
     edge_from: str | None = None
+    arriving: bool = False
 
     def inside(self, offset: int) -> Spot:
         """Return the place of a character of the expression."""
@@ -54,7 +63,13 @@ class NeedDefinition:
 
 @dataclass(slots=True)
 class StepDefinition:
-    """A step as written; `uses` has all its expressions."""
+    """A step as written.
+
+    Attributes:
+        uses: All its expressions.
+        fixed_output: The names in its output, for a kind that fixes them; None when the step's author does.
+        called_at: Where the name of the workflow stands that it runs.
+    """
 
     id: str
     at: Node
@@ -72,7 +87,30 @@ class StepDefinition:
     timeout: dict[str, Any] = field(default_factory=dict)
     output: dict[str, dict[str, Any]] | None = None
     description: str | None = None
+    phase: Literal["main", "finally"] = "main"
+    origin: dict[str, str] | None = None
+    fixed_output: tuple[str, ...] | None = None
+    called_at: Node | None = None
     uses: list[Use] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> tuple[str, ...] | None:
+        """The names that its output is known to have, or None when it may have any."""
+        return self.fixed_output if self.output is None else tuple(self.output)
+
+    @property
+    def variables(self) -> list[str]:
+        """The variables of its maps, the outermost first."""
+        return [level.name for level in levels(self.map)]
+
+
+def levels(outermost: Map | None) -> list[Map]:
+    """Return a map and those inside it."""
+    found = []
+    while outermost is not None:
+        found.append(outermost)
+        outermost = outermost.inner
+    return found
 
 
 @dataclass(slots=True)
@@ -105,8 +143,10 @@ class WorkflowDefinition:
     labels: dict[str, str] = field(default_factory=dict)
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
     triggers: list[TriggerDefinition] = field(default_factory=list)
+    concurrency: Concurrency | None = None
     max_parallel: int | None = None
     timeout: float | None = None
+    on_failure: OnFailure | None = None
     defaults: Defaults = field(default_factory=Defaults)
     include: tuple[str, ...] | None = None
     requirements: str | None = None

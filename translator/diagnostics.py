@@ -45,6 +45,9 @@ class Code(StrEnum):
     CALLABLE = "E0210"
     CONFLICT = "E0211"
     PATH = "E0212"
+    SHARED_FILE = "E0213"
+    INPUT = "E0214"
+    TIME = "E0215"
 
     EXPRESSION = "E0301"
     UNKNOWN_NAME = "E0302"
@@ -57,6 +60,7 @@ class Code(StrEnum):
 
     UNKNOWN_NEED = "E0401"
     CYCLE = "E0402"
+    PHASE = "E0403"
 
     SCHEMA = "E0501"
     DEFAULT = "E0502"
@@ -64,6 +68,7 @@ class Code(StrEnum):
 
     CRON = "E0601"
     TIMEZONE = "E0602"
+    EVERY = "E0603"
 
 
 @dataclass(frozen=True, slots=True)

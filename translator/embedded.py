@@ -39,7 +39,14 @@ def read_template(node: Node, names: _Names, uses: list[Use], report: Report) ->
 
 
 def read_condition(
-    node: Node, key: str, names: _Names, uses: list[Use], report: Report, edge_from: str | None = None
+    node: Node,
+    key: str,
+    names: _Names,
+    uses: list[Use],
+    report: Report,
+    *,
+    edge_from: str | None = None,
+    arriving: bool = False,
 ) -> str | None:
     """Return a condition as canonical text, without braces; None when it is `true` or wrong.
 
@@ -61,7 +68,7 @@ def read_condition(
         message = f'"{key}" must be one expression, with nothing around it'
         report.add(node, Code.EXPRESSION, message, "put all of it into one ${{ ... }}")
         return None
-    use = _use(node, offset, text, names, edge_from, report)
+    use = _use(node, offset, text, names, report, edge_from, arriving)
     if use is None:
         return None
     uses.append(use)
@@ -83,7 +90,7 @@ def refuse_expressions(node: Node, code: Code, message: str, hint: str, report: 
 def _read_text(node: Node, text: str, names: _Names, uses: list[Use], report: Report) -> str:
     parts, behind = [], 0
     for offset, expression in _find(node, text, report) or []:
-        use = _use(node, offset, expression, names, None, report)
+        use = _use(node, offset, expression, names, report)
         parts.append(text[behind:offset])
         behind = offset + len(expression)
         if use is not None:
@@ -100,9 +107,17 @@ def _find(node: Node, text: str, report: Report) -> list[tuple[int, str]] | None
         return None
 
 
-def _use(node: Node, offset: int, text: str, names: _Names, edge_from: str | None, report: Report) -> Use | None:
+def _use(
+    node: Node,
+    offset: int,
+    text: str,
+    names: _Names,
+    report: Report,
+    edge_from: str | None = None,
+    arriving: bool = False,
+) -> Use | None:
     try:
-        return Use(parse(text), node, offset, names, edge_from)
+        return Use(parse(text), node, offset, names, edge_from, arriving)
     except ExpressionError as error:
         report.add(node.inside(offset + error.offset), Code.EXPRESSION, error.message)
         return None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import TypeVar
 
-from translator.diagnostics import Code, did_you_mean, nearest, one_of, shown
+from translator.diagnostics import Code, nearest, one_of, shown
 from translator.keys import OTHER_NAMES, Keys
 from translator.located import Node, Report
 from workflows.durations import parse_duration
@@ -42,7 +42,7 @@ class Fields:
         self.keys = keys
         self.entries = node.mapping
         if not isinstance(node.value, dict):
-            hint = f"its keys are {one_of(keys.known)}"
+            hint = f"its keys are {one_of(keys.known, 20)}"
             report.add(node, Code.WRONG_TYPE, f"{what} must be a mapping, but is {type_of(node)}", hint)
         for name, entry in self.entries.items():
             if name not in keys.known:
@@ -52,6 +52,9 @@ class Fields:
         if name in self.keys.later:
             message = f'"{name}" is part of the language, but not supported yet'
             self.report.add(key, Code.NOT_SUPPORTED, message, "leave it out for now")
+            return
+        if name in self.keys.elsewhere:
+            self.report.add(key, Code.UNKNOWN_KEY, f'"{name}" has no place in {self.what}', self.keys.elsewhere[name])
             return
         hint = "" if self.report.full else self._hint(name)
         self.report.add(key, Code.UNKNOWN_KEY, f'{self.what} has an unknown key "{shown(name)}"', hint)
@@ -150,8 +153,10 @@ class Fields:
     def duration(self, key: str, least: float = 0.001) -> float | None:
         """Return a duration in seconds."""
         node = self.get(key)
-        if node is None:
-            return None
+        return None if node is None else self.duration_of(key, node, least)
+
+    def duration_of(self, key: str, node: Node, least: float = 0.001) -> float | None:
+        """Return the seconds of a node that belongs to a key."""
         if not isinstance(node.value, str):
             whole = type(node.value) is int
             hint = f"write {node.value}s, {node.value}m or {node.value}h" if whole else "such as 30s, 5m, 2h or 7d"
@@ -170,13 +175,19 @@ class Fields:
 
     def choice(self, key: str, choices: Collection[_Choice]) -> _Choice | None:
         """Return one of some words."""
+        given = self.get(key)
+        if given is not None and not isinstance(given.value, str):
+            self.wrong(key, given, f"one of {one_of(choices, 20)}")
+            return None
         text = self.text(key)
         if text is None:
             return None
         for choice in choices:
             if choice == text:
                 return choice
-        hint = did_you_mean(text, choices)
+        lower = {choice.lower(): choice for choice in choices}
+        near = nearest(text.lower(), lower)
+        hint = "" if near is None else f'did you mean "{lower[near]}"?'
         known = one_of(choices, 20)
         node = self.entries[key].value
         self.report.add(node, Code.BAD_VALUE, f'"{key}" is "{shown(text)}", which is none of {known}', hint)

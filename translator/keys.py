@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 OTHER_NAMES = {
     "on": "triggers",
@@ -48,6 +49,47 @@ OTHER_NAMES = {
     "items": "over",
     "in": "over",
     "entry_point": "python",
+    "always": "finally",
+    "teardown": "finally",
+    "onExit": "finally",
+    "on_exit": "finally",
+    "post": "finally",
+    "fail_fast": "on_failure",
+    "fail-fast": "on_failure",
+    "failFast": "on_failure",
+    "group": "key",
+    "max_active_runs": "concurrency",
+    "max_active_tasks": "max_parallel",
+    "parallelism": "max_parallel",
+    "max-parallel": "limit",
+    "cancel-in-progress": "when_full",
+    "sleep": "wait",
+    "delay": "for",
+    "suspend": "approve",
+    "approval": "approve",
+    "approvers": "by",
+    "reviewers": "by",
+    "approvals": "quorum",
+    "fields": "form",
+    "template": "uses",
+    "templateRef": "uses",
+    "trigger_dag_id": "workflow",
+    "start_date": "start",
+    "frequency": "every",
+    "expires": "timeout",
+    "runs": "run",
+    "schedule_interval": "triggers",
+    "dag_id": "name",
+    "apiVersion": "segue",
+    "spec": "steps",
+    "item": "as",
+    "loop_var": "as",
+    "loop": "map",
+    "for_each": "map",
+    "with_items": "map",
+    "withItems": "map",
+    "withParam": "map",
+    "bash_command": "run",
 }
 """What other tools call our keys."""
 
@@ -59,21 +101,24 @@ class Keys:
     Attributes:
         known: In the order in which messages list them.
         later: Part of the language, but not of this release.
+        elsewhere: Keys of the language that people write here although they belong to another mapping, with the way
+            out.
     """
 
     known: tuple[str, ...]
     later: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 WORKFLOW = Keys(
     (
-        *("segue", "name", "description", "labels", "params", "triggers", "max_parallel", "timeout", "defaults"),
-        *("code", "steps", "output"),
+        *("segue", "name", "description", "labels", "params", "triggers", "concurrency", "max_parallel", "timeout"),
+        *("on_failure", "defaults", "code", "steps", "finally", "output"),
     ),
-    ("concurrency", "on_failure", "finally"),
 )
-STEP_KINDS = ("run", "python", "http", "uses")
-LATER_KINDS = ("container", "workflow", "approve", "wait")
+CONCURRENCY = Keys(("key", "limit", "when_full"))
+STEP_KINDS = ("run", "python", "http", "workflow", "wait", "approve", "uses")
+LATER_KINDS = ("container",)
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
@@ -81,15 +126,37 @@ STEP = Keys(
     ),
     (*LATER_KINDS, "priority", "resources", "cache", "artifacts", "isolation", "requirements"),
 )
+_OF_THE_USER = "it belongs to the step that uses this one"
+SHARED_STEP = Keys(
+    (
+        *("segue", "step", "description", "inputs", *STEP_KINDS, "with", "env", "queue", "retry", "timeout"),
+        "output",
+    ),
+    STEP.later,
+    {
+        **dict.fromkeys(("needs", "if", "trigger_rule", "map"), _OF_THE_USER),
+        "params": "a shared step has inputs: the step that uses it gives them under with",
+        "name": "a shared step's name stands under step",
+        "steps": "one file is one shared step",
+    },
+)
 DEFAULTS = Keys(("queue", "timeout", "retry", "env"), ("priority", "resources", "cache", "isolation", "requirements"))
 CODE = Keys(("include", "requirements"), ("python",))
 RETRY = Keys(("attempts", "delay", "backoff", "max_delay", "unless"))
 TIMEOUT = Keys(("run", "queue", "total", "heartbeat"))
+WAITING_TIMEOUT = Keys(("run", "total"), (), dict.fromkeys(("queue", "heartbeat"), "no worker runs this step"))
 MAP = Keys(("over", "as", "limit", "min_success"))
+INNER_MAP = Keys(
+    ("over", "as"), (), dict.fromkeys(("limit", "min_success"), "it belongs to the first map, and counts all items")
+)
 TRIGGER = Keys(("schedule", "event", "params"))
-SCHEDULE = Keys(("cron", "timezone", "overlap", "catchup"), ("every", "start"))
-EVENT = Keys(("name",), ("if", "debounce"))
+SCHEDULE = Keys(("cron", "every", "start", "timezone", "overlap", "catchup"))
+EVENT = Keys(("name", "if", "debounce"))
 REQUEST = Keys(("method", "url", "headers", "params", "json", "body", "expect"))
 JOB = Keys(("submit", "poll", "cancel"))
 HTTP = Keys((*REQUEST.known, *JOB.known), ("callback",))
 POLL = Keys(("url", "every", "until", "fail_if", "headers"))
+CALL = Keys(("name", "version"), (), dict.fromkeys(("params", "with"), "params stand under with, beside workflow"))
+WAIT = Keys(("for", "until", "event"), (), {"timeout": "it stands beside wait"})
+WAIT_EVENT = Keys(("name", "if"))
+APPROVE = Keys(("by", "quorum", "timeout", "on_timeout", "form"))

@@ -103,14 +103,20 @@ class Report:
     """The problems of one definition, with what is needed to show them.
 
     Args:
-        file: The definition's name in messages.
+        file: The file's name in messages.
         lines: Its text, by line.
+        main: For a file that the definition uses: the definition's own report, which has the problems of all.
     """
 
     file: str
     lines: list[str]
     found: list[Diagnostic] = field(default_factory=list)
     omitted: int = 0
+    main: Report | None = None
+
+    def beside(self, file: str, lines: list[str]) -> Report:
+        """Return a report for another file; its problems are found with those of this one."""
+        return Report(file, lines, self.found, main=self.main or self)
 
     @property
     def full(self) -> bool:
@@ -120,7 +126,7 @@ class Report:
     def add(self, at: Node | Spot | Position, code: Code, message: str, hint: str = "") -> None:
         """Add a problem at a place."""
         if self.full:
-            self.omitted += 1
+            (self.main or self).omitted += 1
             return
         place = at if isinstance(at, Position) else at.position
         source = self.lines[place.line - 1] if 0 < place.line <= len(self.lines) else ""
@@ -137,7 +143,7 @@ class Report:
             DefinitionError: There is at least one problem.
         """
         if self.found:
-            in_order = sorted(self.found, key=lambda problem: (problem.line, problem.column))
+            in_order = sorted(self.found, key=lambda each: (each.file != self.file, each.file, each.line, each.column))
             raise DefinitionError(in_order, self.omitted)
 
 

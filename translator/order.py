@@ -24,7 +24,8 @@ def plan_order(steps: Mapping[str, StepDefinition], report: Report) -> list[Step
     for step in listed:
         for need in waiting[step.id]:
             users[need].append(step)
-    ready = [step.index for step in listed if not waiting[step.id]]
+    places = {step.id: place for place, step in enumerate(listed)}
+    ready = [places[step.id] for step in listed if not waiting[step.id]]
     heapify(ready)
     order = []
     while ready:
@@ -33,7 +34,7 @@ def plan_order(steps: Mapping[str, StepDefinition], report: Report) -> list[Step
         for user in users[step.id]:
             waiting[user.id].discard(step.id)
             if not waiting[user.id]:
-                heappush(ready, user.index)
+                heappush(ready, places[user.id])
     placed = {step.id for step in order}
     _report_cycles({step.id: step for step in listed if step.id not in placed}, report)
     return order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from typing import Any
 
@@ -10,13 +11,28 @@ from translator.definition import Use
 from translator.diagnostics import Code, shown
 from translator.embedded import read_template
 from translator.fields import Fields, check_name
-from workflows.plan import CONTROL_QUEUE
+from translator.located import Node, Report
+from workflows.plan import CONTROL_QUEUE, INTERPRETER_KINDS
 
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _QUEUE_RULE = "a letter or digit, then at most 62 letters, digits, . _ or -"
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _ENV_RULE = "a letter or _, then letters, digits or _"
-_ERROR_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,199}")
+_ERROR_TYPE = re.compile(r"(?=.{1,200}$)[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+OUR_ERROR_TYPES = (
+    "ExitCode",
+    "HttpStatus",
+    "Timeout",
+    "WorkerLost",
+    "InputInvalid",
+    "OutputInvalid",
+    "ExpressionError",
+)
+"""Types of failures that are no Python exceptions."""
+ERROR_TYPES = (
+    *OUR_ERROR_TYPES,
+    *(name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)),
+)
 _OURS = "SEGUE_"
 MAX_ATTEMPTS = 1_000
 
@@ -44,9 +60,11 @@ def read_retry(found: Fields, what: str) -> dict[str, Any]:
         return {}
     retry = Fields(node, found.report, f"retry of {what}", keys.RETRY)
     unless = retry.texts("unless")
-    for name in unless or ():
+    if unless is not None:
         at = retry.entries["unless"].value
-        check_name(at, name, _ERROR_TYPE, "an error type", "such as ValueError", found.report)
+        for item in at.items or [at]:
+            if isinstance(item.value, str) and item.value.strip():
+                _check_error_type(item, item.value, found.report)
     values = {
         "attempts": retry.integer("attempts", 1, MAX_ATTEMPTS),
         "delay": retry.duration("delay", least=0.0),
@@ -57,7 +75,22 @@ def read_retry(found: Fields, what: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def read_timeout(found: Fields, what: str) -> dict[str, Any]:
+def _check_error_type(node: Node, name: str, report: Report) -> None:
+    """Report what cannot be an error's type, and a type that we know under another spelling."""
+    known = {each.lower(): each for each in ERROR_TYPES}
+    near = known.get(re.sub(r"[ _-]", "", name).lower())
+    if near is not None and near != name:
+        report.add(node, Code.BAD_NAME, f'"{shown(name)}" is not an error type', f'did you mean "{near}"?')
+        return
+    hint = "such as ValueError, or HttpStatus and ExitCode for the failures of http and shell steps"
+    if name.strip().isdigit():
+        hint = "an error type, not a code: HttpStatus for an http step, ExitCode for a shell step"
+    elif any(mark in name for mark in "*?["):
+        hint = "no patterns: name each type, or a class that they all come from"
+    check_name(node, name, _ERROR_TYPE, "an error type", hint, report)
+
+
+def read_timeout(found: Fields, what: str, kind: str = "") -> dict[str, Any]:
     """Return the fields of `Timeout` that are given; a duration alone bounds one attempt."""
     node = found.get("timeout")
     if node is None:
@@ -65,7 +98,8 @@ def read_timeout(found: Fields, what: str) -> dict[str, Any]:
     if not isinstance(node.value, dict):
         seconds = found.duration("timeout")
         return {} if seconds is None else {"run": seconds}
-    timeout = Fields(node, found.report, f"timeout of {what}", keys.TIMEOUT)
+    known = keys.WAITING_TIMEOUT if kind in INTERPRETER_KINDS else keys.TIMEOUT
+    timeout = Fields(node, found.report, f"timeout of {what}", known)
     values = {name: timeout.duration(name) for name in ("run", "queue", "total")}
     values["heartbeat"] = timeout.duration("heartbeat", least=1.0)
     return {name: value for name, value in values.items() if value is not None}

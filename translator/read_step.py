@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import keyword
-import re
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from translator import keys
-from translator.definition import COMMON_NAMES, EDGE_NAMES, SPECIAL_NAMES, NeedDefinition, StepDefinition
+from translator.definition import COMMON_NAMES, EDGE_NAMES, EVENT_NAMES, NeedDefinition, StepDefinition
 from translator.diagnostics import Code, one_of, shown
-from translator.embedded import read_condition, read_template, refuse_expressions
+from translator.embedded import read_condition, read_template
 from translator.fields import Fields, check_name, type_of
 from translator.located import Node, Report
+from translator.names import STEP_NAME, STEP_NAME_RULE, VARIABLE, VARIABLE_RULE
+from translator.read_code import read_callable, read_script
 from translator.read_http import HttpReader
+from translator.read_map import read_map
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
-from workflows.expressions import ExpressionError, parse
-from workflows.plan import MAX_MAP_ITEMS, MAX_PARALLEL_LIMIT, Map, TriggerRule
-from workflows.templates import OPENING, sole_expression
+from translator.shared_files import is_file
+from workflows.plan import INTERPRETER_KINDS, TriggerRule
+from workflows.templates import OPENING
 
-STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
-STEP_NAME_RULE = "a letter, then at most 62 letters, digits, _ or -"
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-VARIABLE_RULE = "a letter or _, then at most 62 letters, digits or _"
+if TYPE_CHECKING:
+    from translator.shared_steps import SharedFiles
+
 TRIGGER_RULES: tuple[TriggerRule, ...] = get_args(TriggerRule)
+NOOP = "noop"
 
-_CALLABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
-_MAX_SCRIPT = 256 * 1024
-_KIND_HINT = "a step has one of run (shell), python, http, or uses: noop"
+_KIND_HINT = "a step has one of run (shell), python, http, workflow, wait, approve and uses"
+_LATER_OPERATORS = ("notify",)
+_NO_WORKER = "no worker runs it, so it has no place in a queue"
+_MEANINGLESS = {
+    "with": {
+        "shell": "a script gets its values through env",
+        "http": "put the values into the request",
+        "wait": "put the values into what it waits for",
+        "approve": "ask for values in its form",
+    },
+    "env": {"http": "", "noop": "", "workflow": "params go under with", "wait": "", "approve": ""},
+    "queue": dict.fromkeys(INTERPRETER_KINDS, _NO_WORKER),
+    "retry": {"wait": "there is nothing to try again", "approve": "there is nothing to try again"},
+    "timeout": {"approve": "an approval has its own: approve: {timeout: 48h}"},
+    "output": {
+        "workflow": "it is the `output` of the workflow that it runs",
+        "wait": "an event's wait gives what the event says",
+        "approve": "it says `approved`, `by`, and what its form asks for",
+    },
+}
+"""What makes no sense for a kind, and why."""
 
 
-def read_step(name: str, key: Node, node: Node, index: int, report: Report) -> StepDefinition:
+def read_step(
+    name: str,
+    key: Node,
+    node: Node,
+    index: int,
+    report: Report,
+    shared: SharedFiles,
+    phase: Literal["main", "finally"] = "main",
+) -> StepDefinition:
     """Read a step.
 
     Args:
@@ -39,40 +68,78 @@ def read_step(name: str, key: Node, node: Node, index: int, report: Report) -> S
         node: Its mapping.
         index: Its place among the steps as written.
         report: Gets the problems.
+        shared: The files with shared steps.
+        phase: Whether it stands under `steps` or under `finally`.
     """
     check_name(key, name, STEP_NAME, "a step", STEP_NAME_RULE, report)
-    return _StepReader(name, key, node, index, report).read()
+    found = Fields(node, report, f'step "{shown(name)}"', keys.STEP)
+    step = StepReader(name, key, found, index, COMMON_NAMES).read(shared)
+    step.phase = phase
+    return step
 
 
-class _StepReader:
-    def __init__(self, name: str, key: Node, node: Node, index: int, report: Report) -> None:
-        self.report = report
-        self.what = f'step "{shown(name)}"'
-        self.found = Fields(node, report, self.what, keys.STEP)
+class StepReader:
+    """Reads the keys of one step.
+
+    Args:
+        name: Its id.
+        key: Where the id is written.
+        found: Its keys.
+        index: Its place among the steps as written.
+        names: What its expressions may speak of.
+    """
+
+    def __init__(self, name: str, key: Node, found: Fields, index: int, names: frozenset[str]) -> None:
+        self.report = found.report
+        self.what = found.what
+        self.found = found
         self.step = StepDefinition(name, key, index)
-        self.names = COMMON_NAMES
+        self.names = names
 
-    def read(self) -> StepDefinition:
+    def read(self, shared: SharedFiles) -> StepDefinition:
+        """Read a step of a definition."""
         step, found = self.step, self.found
-        step.map = self.map()
-        if step.map is not None:
-            self.names = COMMON_NAMES | {step.map.name}
-        output_names = self.kind()
-        step.needs = self.needs()
+        step.map = read_map(found, step.uses)
+        self.names = COMMON_NAMES | {*step.variables}
+        output_names = self._kind(shared)
+        step.needs = self._needs()
         step.trigger_rule = found.choice("trigger_rule", TRIGGER_RULES)
         node = found.get("if")
         if node is not None:
             step.condition = read_condition(node, "if", COMMON_NAMES, step.uses, self.report)
-        step.inputs = self.inputs()
-        step.env = self.env()
-        step.queue = read_queue(found)
-        step.retry = read_retry(found, self.what)
-        step.timeout = read_timeout(found, self.what)
-        step.output = self.output(output_names)
+        if step.origin is None:
+            return self._common(output_names)
+        return self._overridden()
+
+    def read_shared(self) -> StepDefinition:
+        """Read a step that others use: without map, needs and conditions of its own."""
+        return self._common(self._kind(None))
+
+    def _common(self, output_names: frozenset[str]) -> StepDefinition:
+        """Read what every step may have."""
+        step, found = self.step, self.found
+        step.inputs = self._inputs()
+        step.env = self._env()
+        self._options(step)
+        step.output = self._output(output_names)
         step.description = found.text("description")
         return step
 
-    def kind(self) -> frozenset[str]:
+    def _overridden(self) -> StepDefinition:
+        """Read what a step says beyond the shared one that it uses."""
+        step, found = self.step, self.found
+        step.env = {**step.env, **self._env()}
+        own = StepDefinition("", self.step.at, 0)
+        self._options(own)
+        step.queue = own.queue or step.queue
+        step.retry, step.timeout = {**step.retry, **own.retry}, {**step.timeout, **own.timeout}
+        if found.has("output"):
+            message = f'"output" has no meaning for {self.what}'
+            self.report.add(found.key("output"), Code.CONFLICT, message, "the shared step declares it")
+        step.description = found.text("description") or step.description
+        return step
+
+    def _kind(self, shared: SharedFiles | None) -> frozenset[str]:
         """Read the operator; return what the step's output may speak of."""
         found, step = self.found, self.step
         given = [key for key in keys.STEP_KINDS if found.has(key)]
@@ -80,69 +147,64 @@ class _StepReader:
             message = f"{self.what} has {len(given)} kinds: {one_of(given)}"
             self.report.add(found.key(given[1]), Code.KIND, message, "make two steps of it, or remove one")
         if not given:
-            later = any(found.has(key) for key in keys.LATER_KINDS)
-            if isinstance(found.at.value, dict) and not later:
+            # Whoever wrote another tool's word for a kind has been told ours.
+            told = any(keys.OTHER_NAMES.get(key) in keys.STEP_KINDS or key in keys.LATER_KINDS for key in found.entries)
+            if isinstance(found.at.value, dict) and not told:
                 self.report.add(step.at, Code.KIND, f"{self.what} does nothing", _KIND_HINT)
             return frozenset()
         match given[0]:
             case "run":
-                step.kind, step.action = "shell", {"script": self.script()}
+                step.kind, step.action = "shell", {"script": read_script(found)}
             case "python":
-                step.kind, step.action = "python", {"callable": self.callable()}
-            case "http":
-                step.kind = "http"
-                node = found.get("http")
-                if node is not None:
-                    reader = HttpReader(self.what, self.names, step.uses, self.report)
-                    step.action, names = reader.action(node)
-                    return names
+                step.kind, step.action = "python", {"callable": read_callable(found)}
+            case "uses":
+                self._uses(shared)
             case _:
-                self.uses()
+                node = found.get(given[0])
+                return self._described(given[0], node) if node is not None else frozenset()
         return frozenset()
 
-    def script(self) -> str:
-        text, node = self.found.text("run"), self.found.get("run")
-        if text is None or node is None:
-            return ""
-        expression = _first_expression(text)
-        refuse_expressions(
-            node,
-            Code.IN_SCRIPT,
-            "an expression in a script is an open door for whoever chooses the value",
-            f'pass it through the environment: env: {{VALUE: "{expression}"}}, and write "$VALUE" in the script',
-            self.report,
-        )
-        if len(text) > _MAX_SCRIPT:
-            self.report.add(node, Code.LIMIT, "the script is longer than 256 KiB", "put it into a file of the bundle")
-        # Where YAML and Python differ in the blank lines around a script, its meaning does not.
-        return text.strip("\n")
+    def _described(self, key: str, node: Node) -> frozenset[str]:
+        """Read a kind that is a mapping."""
+        step = self.step
+        match key:
+            case "http":
+                step.kind = "http"
+                step.action, names = HttpReader(self.what, self.names, step.uses, self.report).action(node)
+                return names
+            case "workflow":
+                step.kind, step.action = "workflow", read_call(node, step, self.what, self.report)
+            case "wait":
+                step.kind = "wait"
+                event_names = EVENT_NAMES | (self.names & {"inputs"})
+                step.action = WaitReader(self.what, self.names, event_names, step.uses, self.report).action(node)
+            case _:
+                step.kind, step.action = "approve", read_approve(node, step, self.what, self.report)
+        return frozenset()
 
-    def callable(self) -> str:
-        text, node = self.found.text("python"), self.found.get("python")
-        if text is None or node is None:
-            return ""
-        if _CALLABLE.fullmatch(text):
-            return text
-        hint = "write module:function, such as pipeline.train:train"
-        if text.endswith(".py") or "/" in text:
-            hint = "a module, not a file: " + hint
-        elif ":" not in text and text.count(".") > 1:
-            hint = f'did you mean "{":".join(text.rsplit(".", 1))}"?'
-        self.report.add(node, Code.CALLABLE, f'"python" is "{shown(text)}", which names no function', hint)
-        return ""
-
-    def uses(self) -> None:
+    def _uses(self, shared: SharedFiles | None) -> None:
+        """Read an operator's name, or the file of a shared step."""
         text, node = self.found.text("uses"), self.found.get("uses")
-        if text is not None and node is not None and text != "noop":
-            message = f'"uses: {shown(text)}" is not supported yet'
-            self.report.add(node, Code.NOT_SUPPORTED, message, "the only operator that can be used by name is noop")
+        if text is None or node is None or text == NOOP:
+            return
+        if not is_file(text):
+            code, message = Code.BAD_VALUE, f'there is no operator "{shown(text)}"'
+            if text in _LATER_OPERATORS:
+                code, message = Code.NOT_SUPPORTED, f'"uses: {text}" is part of the language, but not supported yet'
+            hint = "noop, a file such as ./common/auth.yaml, or a package such as library/auth@2"
+            self.report.add(node, code, message, hint)
+        elif shared is None:
+            message = "a shared step cannot use another one"
+            self.report.add(node, Code.CONFLICT, message, "use both from the definition")
+        else:
+            shared.use(self.step, node, self.found, self.names)
 
-    def needs(self) -> list[NeedDefinition]:
+    def _needs(self) -> list[NeedDefinition]:
         node = self.found.get("needs")
         if node is None:
             return []
         if isinstance(node.value, dict):
-            return [self.edge(name, entry.key, entry.value) for name, entry in node.mapping.items()]
+            return [self._edge(name, entry.key, entry.value) for name, entry in node.mapping.items()]
         if not isinstance(node.value, str | list):
             self.found.wrong("needs", node, "a step, a list of steps, or a mapping of steps to conditions")
             return []
@@ -155,97 +217,57 @@ class _StepReader:
                 needs[name] = NeedDefinition(name, item)
         return list(needs.values())
 
-    def edge(self, name: str, key: Node, node: Node) -> NeedDefinition:
+    def _edge(self, name: str, key: Node, node: Node) -> NeedDefinition:
         if node.value is None:
             return NeedDefinition(name, key)
-        condition = read_condition(node, f"needs.{shown(name)}", EDGE_NAMES, self.step.uses, self.report, name)
+        what = f"needs.{shown(name)}"
+        condition = read_condition(node, what, EDGE_NAMES, self.step.uses, self.report, edge_from=name)
         return NeedDefinition(name, key, condition)
 
-    def inputs(self) -> dict[str, Any]:
-        if self.found.has("with") and self.step.kind in ("shell", "http"):
-            ways = {"shell": "a script gets its values through env", "http": "put the values into the request"}
-            message = f'"with" has no meaning for {self.what}'
-            self.report.add(self.found.key("with"), Code.CONFLICT, message, ways[self.step.kind])
+    def _refused(self, key: str) -> bool:
+        """Report a key that has no meaning for the step's kind; tell whether it is so."""
+        why = _MEANINGLESS[key].get(self.step.kind)
+        missing = self.step.origin is not None and "file" not in self.step.origin
+        if why is None or missing or not self.found.has(key):
+            return False
+        self.report.add(self.found.key(key), Code.CONFLICT, f'"{key}" has no meaning for {self.what}', why)
+        return True
+
+    def _inputs(self) -> dict[str, Any]:
+        if self._refused("with"):
             return {}
         inputs = {}
         for name, node in self.found.named("with", "names to values").items():
             if self.step.kind == "python" and (not name.isidentifier() or keyword.iskeyword(name)):
                 message = f'"{shown(name)}" cannot be the name of an argument'
-                self.report.add(self.entry_key("with", name), Code.BAD_NAME, message, "arguments are passed by name")
+                self.report.add(self._entry_key("with", name), Code.BAD_NAME, message, "arguments are passed by name")
+            elif self.step.kind == "workflow":
+                check_name(self._entry_key("with", name), name, VARIABLE, "a param", VARIABLE_RULE, self.report)
             inputs[name] = read_template(node, self.names, self.step.uses, self.report)
         return inputs
 
-    def env(self) -> dict[str, Any]:
-        if self.found.has("env") and self.step.kind in ("http", "noop"):
-            self.report.add(self.found.key("env"), Code.CONFLICT, f'"env" has no meaning for {self.what}')
+    def _env(self) -> dict[str, Any]:
+        if self._refused("env"):
             return {}
         env, uses = read_env(self.found, self.names)
         self.step.uses += [use for of_name in uses.values() for use in of_name]
         return env
 
-    def entry_key(self, key: str, name: str) -> Node:
-        return self.found.entries[key].value.mapping[name].key
+    def _options(self, step: StepDefinition) -> None:
+        """Read queue, retry and timeout into a step."""
+        step.queue = None if self._refused("queue") else read_queue(self.found)
+        step.retry = {} if self._refused("retry") else read_retry(self.found, self.what)
+        step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)
 
-    def map(self) -> Map | None:
-        node = self.found.get("map")
-        if node is None:
-            return None
-        found = Fields(node, self.report, f"map of {self.what}", keys.MAP)
-        name = found.text("as") or "item"
-        if found.has("as") and check_name(
-            found.entries["as"].value, name, VARIABLE, "a variable", VARIABLE_RULE, self.report
-        ):
-            self.check_variable(name, found.entries["as"].value)
-        limit = found.integer("limit", 1, MAX_PARALLEL_LIMIT)
-        return Map(self.over(found), name, limit, self.min_success(found))
-
-    def check_variable(self, name: str, node: Node) -> None:
-        taken = name in COMMON_NAMES | SPECIAL_NAMES
-        try:
-            taken = taken or parse(name).references() != {(name,)}
-        except ExpressionError:
-            taken = True
-        if taken:
-            self.report.add(
-                node, Code.BAD_NAME, f'"{name}" has a meaning of its own in expressions', "such as: as: item"
-            )
-
-    def over(self, found: Fields) -> Any:
-        node = found.require("over", 'such as over: "${{ params.grid }}"')
-        if node is None:
-            return []
-        if isinstance(node.value, list):
-            if len(node.items) > MAX_MAP_ITEMS:
-                message = f'"over" has {len(node.items):,} items; at most {MAX_MAP_ITEMS:,} can run'
-                self.report.add(node, Code.LIMIT, message, "give each step of the map several items to work on")
-        elif not isinstance(node.value, str) or not _is_sole(node.value.strip()):
-            found.wrong("over", node, "a list, or one expression that gives a list", 'such as "${{ params.grid }}"')
-            return []
-        else:
-            node = Node(node.value.strip(), node.position, node.raw.strip())
-        return read_template(node, COMMON_NAMES, self.step.uses, self.report)
-
-    def min_success(self, found: Fields) -> dict[str, float] | None:
-        node = found.get("min_success")
-        if node is None:
-            return None
-        if type(node.value) is int and node.value >= 0:
-            return {"count": float(node.value)}
-        match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", node.value) if isinstance(node.value, str) else None
-        if match is not None and float(match[1]) <= 100:
-            return {"percent": float(match[1])}
-        self.report.add(node, Code.BAD_VALUE, '"min_success" must be a number of items, or a share', "such as 3 or 80%")
-        return None
-
-    def output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
+    def _output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
         found = self.found
         declared: dict[str, dict[str, Any]] = {}
-        if not found.has("output"):
+        if not found.has("output") or self._refused("output"):
             return None
         for name, node in found.named("output", "names to schemas").items():
-            check_name(self.entry_key("output", name), name, VARIABLE, "an output", VARIABLE_RULE, self.report)
+            check_name(self._entry_key("output", name), name, VARIABLE, "an output", VARIABLE_RULE, self.report)
             if self.step.kind == "http":
-                declared[name] = {"value": self.computed(name, node, names)}
+                declared[name] = {"value": self._computed(name, node, names)}
             elif isinstance(node.value, dict):
                 check_schema(node, f'output "{shown(name)}"', self.report)
                 declared[name] = {"schema": node.plain()}
@@ -257,21 +279,11 @@ class _StepReader:
                 self.report.add(node, Code.WRONG_TYPE, message, hint)
         return declared
 
-    def computed(self, name: str, node: Node, names: frozenset[str]) -> Any:
+    def _computed(self, name: str, node: Node, names: frozenset[str]) -> Any:
         if isinstance(node.value, dict | list):
             message = f'output "{shown(name)}" of an http step must be an expression, but is {type_of(node)}'
             self.report.add(node, Code.WRONG_TYPE, message, 'such as "${{ response.json.id }}"')
         return read_template(node, names, self.step.uses, self.report)
 
-
-def _first_expression(text: str) -> str:
-    start = text.find(OPENING)
-    end = text.find("}}", start)
-    return shown(text[start : end + 2], 60) if end >= 0 else OPENING + " ... }}"
-
-
-def _is_sole(text: str) -> bool:
-    try:
-        return sole_expression(text) is not None
-    except ExpressionError:
-        return OPENING in text
+    def _entry_key(self, key: str, name: str) -> Node:
+        return self.found.entries[key].value.mapping[name].key

@@ -8,20 +8,22 @@ from typing import Any, Literal
 
 from translator import keys
 from translator.cron import cron_problem
-from translator.definition import EVENT_NAMES, TriggerDefinition
+from translator.definition import EVENT_NAMES, TriggerDefinition, Use
 from translator.diagnostics import Code, did_you_mean, shown
-from translator.embedded import read_template, refuse_expressions
+from translator.embedded import read_condition, read_template, refuse_expressions
 from translator.fields import Fields, check_name
 from translator.located import Node, Report
+from translator.names import EVENT_NAME, EVENT_RULE
+from translator.times import read_date, read_rhythm, read_time, time_problem
 from workflows.plan import Trigger
 
 OVERLAPS = ("skip", "allow", "queue", "cancel_oldest")
 DEFAULT_CATCHUP_SECONDS = 600.0
 """A restart of the service must not lose a run; an outage of a day must not start a hundred."""
+DEFAULT_START = "1970-01-01"
+"""A Thursday, and the first of a month: without `start`, months begin on the first and days at midnight."""
 MAX_TRIGGERS = 50
 
-_EVENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,199}")
-_EVENT_RULE = "a letter, then letters, digits, . _ / or -"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 
 
@@ -49,7 +51,10 @@ def _read_trigger(node: Node, index: int, report: Report) -> TriggerDefinition |
     if schedule is not None:
         return _definition("schedule", _schedule(schedule, what, report), found)
     if event is not None:
-        return _definition("event", _event(event, what, report), found)
+        uses: list[Use] = []
+        definition = _definition("event", _event(event, what, uses, report), found)
+        definition.uses += uses
+        return definition
     if set(found.entries) <= {"params"} and isinstance(node.value, dict):
         report.add(node, Code.MISSING_KEY, f'{what} has neither "schedule" nor "event"')
     return None
@@ -71,25 +76,55 @@ def _definition(kind: Literal["schedule", "event"], spec: dict[str, Any], found:
 
 def _schedule(node: Node, what: str, report: Report) -> dict[str, Any]:
     found = Fields(node, report, f"schedule of {what}", keys.SCHEDULE)
-    later = any(found.has(key) for key in keys.SCHEDULE.later)
-    cron = found.text("cron") if later else _required_cron(found)
-    if cron is not None:
-        problem = cron_problem(cron)
-        if problem is not None:
-            hint = "five fields: minute hour day month weekday, such as 0 6 * * MON"
-            report.add(found.entries["cron"].value, Code.CRON, f'"cron" is "{shown(cron)}": {problem}', hint)
+    if found.has("cron") and found.has("every"):
+        hint = "cron names times of the day, every a rhythm: remove one"
+        report.add(found.key("every"), Code.CONFLICT, '"cron" and "every" do not go together', hint)
+    if not found.has("cron") and not found.has("every") and isinstance(node.value, dict):
+        hint = 'such as cron: "0 6 * * MON", or every: 1 month'
+        report.add(node, Code.MISSING_KEY, f'schedule of {what} has neither "cron" nor "every"', hint)
+    times = _every(found, report) if found.has("every") else _cron(found, report)
     catchup = found.duration("catchup", least=0.0)
     return {
-        "cron": " ".join((cron or "").split()),
+        **times,
         "timezone": _timezone(found, report),
         "overlap": found.choice("overlap", OVERLAPS) or "skip",
         "catchup": DEFAULT_CATCHUP_SECONDS if catchup is None else catchup,
     }
 
 
-def _required_cron(found: Fields) -> str | None:
-    found.require("cron", 'such as cron: "0 6 * * MON"')
-    return found.text("cron")
+def _cron(found: Fields, report: Report) -> dict[str, Any]:
+    cron = found.text("cron")
+    problem = None if cron is None else cron_problem(cron)
+    if problem is not None:
+        hint = "five fields: minute hour day month weekday, such as 0 6 * * MON"
+        report.add(found.entries["cron"].value, Code.CRON, f'"cron" is "{shown(cron or "")}": {problem}', hint)
+    if found.has("start") and found.has("cron"):
+        message = '"start" goes with "every": it is where the rhythm begins'
+        report.add(found.key("start"), Code.CONFLICT, message, "cron text names its times itself: remove start")
+    return {"cron": " ".join((cron or "").split())}
+
+
+def _every(found: Fields, report: Report) -> dict[str, Any]:
+    rhythm, node = None, found.get("every")
+    text = None if node is None else found.text("every")
+    if node is not None and text is not None:
+        rhythm = read_rhythm(text)
+        if rhythm is None:
+            hint = "such as 1 month, 2 weeks or 36h; from a second to ten years"
+            report.add(node, Code.EVERY, f'"every" is "{shown(text)}", which is no rhythm', hint)
+    return {"every": rhythm or {}, "start": _start(found, report)}
+
+
+def _start(found: Fields, report: Report) -> str:
+    text = found.text("start")
+    if text is None:
+        return DEFAULT_START
+    start = read_date(text) or read_time(text)
+    if start is None:
+        problem = time_problem(text) or "there is no such time"
+        hint = "a date such as 2025-01-31, or a time such as 2025-01-31T06:00:00+01:00"
+        report.add(found.entries["start"].value, Code.TIME, f'"start" is "{shown(text)}": {problem}', hint)
+    return start or DEFAULT_START
 
 
 def _timezone(found: Fields, report: Report) -> str:
@@ -104,10 +139,16 @@ def _timezone(found: Fields, report: Report) -> str:
     return name
 
 
-def _event(node: Node, what: str, report: Report) -> dict[str, Any]:
+def _event(node: Node, what: str, uses: list[Use], report: Report) -> dict[str, Any]:
     found = Fields(node, report, f"event of {what}", keys.EVENT)
     found.require("name", "such as name: dataset.published")
     name = found.text("name")
     if name is not None:
-        check_name(found.entries["name"].value, name, _EVENT_NAME, "an event", _EVENT_RULE, report)
-    return {"name": name or ""}
+        check_name(found.entries["name"].value, name, EVENT_NAME, "an event", EVENT_RULE, report)
+    spec: dict[str, Any] = {"name": name or ""}
+    condition = found.get("if")
+    if condition is not None:
+        text = read_condition(condition, "if", EVENT_NAMES, uses, report)
+        spec |= {"if": text} if text is not None else {}
+    debounce = found.duration("debounce")
+    return spec if debounce is None else spec | {"debounce": debounce}

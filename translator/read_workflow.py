@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from translator import keys
-from translator.definition import COMMON_NAMES, Defaults, WorkflowDefinition
+from translator.definition import COMMON_NAMES, START_NAMES, Defaults, OnFailure, WhenFull, WorkflowDefinition
 from translator.diagnostics import Code, shown
 from translator.embedded import read_template, refuse_expressions
 from translator.fields import Fields, check_name, type_of
-from translator.located import Node, Report
+from translator.located import Entry, Node, Report
+from translator.names import VARIABLE, VARIABLE_RULE, WORKFLOW_NAME, WORKFLOW_NAME_RULE
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
-from translator.read_step import VARIABLE, VARIABLE_RULE, read_step
+from translator.read_step import read_step
 from translator.read_triggers import read_triggers
 from translator.schemas import TYPES, check_default, check_schema
-from workflows.plan import MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS
+from translator.shared_steps import SharedFiles
+from workflows.plan import MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS, Concurrency
 
-WORKFLOW_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-WORKFLOW_NAME_RULE = "a lower-case letter, then at most 62 lower-case letters, digits or -"
+ON_FAILURE: tuple[OnFailure, ...] = get_args(OnFailure)
+WHEN_FULL: tuple[WhenFull, ...] = get_args(WhenFull)
+MAX_RUNS = 1_000
+
 LANGUAGE = 1
 MAX_PARAMS = 200
 MAX_LABELS = 50
 
 
-def read_workflow(node: Node, report: Report) -> WorkflowDefinition:
+def read_workflow(node: Node, report: Report, shared: SharedFiles) -> WorkflowDefinition:
     """Read a definition; what is wrong goes to the report and is left out."""
     found = Fields(node, report, "the workflow", keys.WORKFLOW)
     definition = WorkflowDefinition()
@@ -35,11 +39,13 @@ def read_workflow(node: Node, report: Report) -> WorkflowDefinition:
     definition.labels = _labels(found, report)
     definition.params = _params(found, report)
     definition.triggers = read_triggers(found, report)
+    definition.concurrency = _concurrency(found, definition, report)
     definition.max_parallel = found.integer("max_parallel", 1, MAX_PARALLEL_LIMIT)
     definition.timeout = found.duration("timeout", least=1.0)
+    definition.on_failure = found.choice("on_failure", ON_FAILURE)
     definition.defaults = _defaults(found, report)
     _code(found, definition, report)
-    _steps(found, definition, report)
+    _steps(found, definition, report, shared)
     if found.has("output"):
         names = COMMON_NAMES
         definition.output = read_template(found.entries["output"].value, names, definition.uses, report)
@@ -49,7 +55,8 @@ def read_workflow(node: Node, report: Report) -> WorkflowDefinition:
 def _language(found: Fields, report: Report) -> None:
     node = found.require("segue", "the first line is `segue: 1`, the version of the language")
     if node is not None and (type(node.value) is not int or node.value != LANGUAGE):
-        message = f'"segue" is the version of the language: {LANGUAGE}, not {shown(str(node.plain()))}'
+        given = shown(node.raw or str(node.plain()))
+        message = f'"segue" is the version of the language: the number {LANGUAGE}, not {given}'
         report.add(node, Code.BAD_VALUE, message, f"write segue: {LANGUAGE}")
 
 
@@ -122,6 +129,23 @@ def _defaults(found: Fields, report: Report) -> Defaults:
     return Defaults(queue, retry, timeout, env, uses)
 
 
+def _concurrency(found: Fields, definition: WorkflowDefinition, report: Report) -> Concurrency | None:
+    node = found.get("concurrency")
+    if node is None:
+        return None
+    if type(node.value) is int:
+        hint = f"write {{limit: {node.value}}} for runs at once; steps at once are max_parallel"
+        found.wrong("concurrency", node, "a mapping", hint)
+        return None
+    fields = Fields(node, report, '"concurrency"', keys.CONCURRENCY)
+    # Without a key of their own, all runs of the workflow share one.
+    key: Any = definition.name
+    if fields.text("key") is not None:
+        key = read_template(fields.entries["key"].value, START_NAMES, definition.uses, report)
+    limit, when_full = fields.integer("limit", 1, MAX_RUNS), fields.choice("when_full", WHEN_FULL)
+    return Concurrency(key, limit or 1, when_full or "queue")
+
+
 def _code(found: Fields, definition: WorkflowDefinition, report: Report) -> None:
     node = found.get("code")
     if node is None:
@@ -144,15 +168,28 @@ def _is_inside(path: str) -> bool:
     )
 
 
-def _steps(found: Fields, definition: WorkflowDefinition, report: Report) -> None:
+def _steps(found: Fields, definition: WorkflowDefinition, report: Report, shared: SharedFiles) -> None:
     found.require("steps", "such as steps: {hello: {run: echo hello}}")
-    nodes = found.named("steps", "names to steps", "write each step as NAME: {...}, without a dash")
     if found.has("steps") and found.entries["steps"].value.value == {}:
         report.add(found.key("steps"), Code.MISSING_KEY, "the workflow has no steps")
-    if len(nodes) > MAX_PLAN_STEPS:
-        message = f"the workflow has {len(nodes):,} steps; at most {MAX_PLAN_STEPS:,} are possible"
+    steps, last = _entries(found, "steps"), _entries(found, "finally")
+    if len(steps) + len(last) > MAX_PLAN_STEPS:
+        message = f"the workflow has {len(steps) + len(last):,} steps; at most {MAX_PLAN_STEPS:,} are possible"
         report.add(found.key("steps"), Code.LIMIT, message, "a map runs one step for each item of a list")
         return
-    entries = found.entries["steps"].value.mapping if nodes else {}
-    for index, (name, node) in enumerate(nodes.items()):
-        definition.steps[name] = read_step(name, entries[name].key, node, index, report)
+    for name, entry in steps.items():
+        index = len(definition.steps)
+        definition.steps[name] = read_step(name, entry.key, entry.value, index, report, shared)
+    for name, entry in last.items():
+        if name in steps:
+            line = steps[name].key.position.line
+            message = f'the step "{shown(name)}" is already under steps, on line {line}'
+            report.add(entry.key, Code.DUPLICATE_KEY, message, "ids are unique across steps and finally")
+            continue
+        index = len(definition.steps)
+        definition.steps[name] = read_step(name, entry.key, entry.value, index, report, shared, "finally")
+
+
+def _entries(found: Fields, key: str) -> dict[str, Entry]:
+    nodes = found.named(key, "names to steps", "write each step as NAME: {...}, without a dash")
+    return found.entries[key].value.mapping if nodes else {}

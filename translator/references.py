@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from translator.definition import COMMON_NAMES, EVENT_NAMES, NeedDefinition, StepDefinition, Use, WorkflowDefinition
+from translator.definition import (
+    COMMON_NAMES,
+    EVENT_NAMES,
+    START_NAMES,
+    NeedDefinition,
+    StepDefinition,
+    Use,
+    WorkflowDefinition,
+)
 from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.located import Report, Spot
 
@@ -14,7 +22,22 @@ _ONLY_THERE = {
     "output": "`output` stands for the output of a need, in the condition of its edge: use steps.NAME.output here",
     "submit": "`submit` is the answer to `submit` of an http step, in its poll, cancel and output",
     "response": "`response` is the answer to an http step's last request, in its poll and output",
+    "inputs": "`inputs` is what a shared step is given, in its own file",
 }
+_OTHER_STEP_FIELDS = {
+    **dict.fromkeys(("outputs", "result", "results", "return_value"), "output"),
+    **dict.fromkeys(("state", "outcome", "conclusion", "phase"), "status"),
+}
+_OTHER_ROOTS = {
+    **dict.fromkeys(("needs", "jobs", "tasks", "ti", "dependencies"), "the output of a step is steps.NAME.output"),
+    **dict.fromkeys(("env", "environment"), "what the service sets is vars.NAME, what a run is given params.NAME"),
+    **dict.fromkeys(("param", "parameters", "dag_run", "args"), "what a run is given is params.NAME"),
+    **dict.fromkeys(("github", "dag", "context"), "there are run.id, run.started_at, workflow.name, workflow.version"),
+    "var": "what the service sets is vars.NAME",
+    "self": "what a step gives is known to the steps behind it",
+}
+"""What other tools call our names."""
+_OTHER_PHASE = "finally steps run when all others have ended: nothing under steps can wait for one"
 
 
 class References:
@@ -30,7 +53,7 @@ class References:
         self.steps = definition.steps
         self.report = report
         self.has_event = any(trigger.trigger.kind == "event" for trigger in definition.triggers)
-        self.variables = {step.map.name: step.id for step in reversed(self.steps.values()) if step.map is not None}
+        self.variables = {name: step.id for step in reversed(self.steps.values()) for name in step.variables}
 
     def check(self) -> None:
         """Check every expression and need, and add the needs that expressions imply to their steps."""
@@ -38,6 +61,8 @@ class References:
             self._check_needs(step)
             named = {need.step for need in step.needs}
             for need in self._implied(step):
+                if self._crosses(step, need, "speaks of"):
+                    continue
                 if need.step not in named:
                     named.add(need.step)
                     step.needs.append(need)
@@ -45,7 +70,10 @@ class References:
             for use in trigger.uses:
                 self._spoken_of(use)
         for use in self.definition.uses:
-            self._spoken_of(use)
+            for name, at in self._spoken_of(use):
+                if self.steps[name].phase == "finally":
+                    message = f'the output of the workflow speaks of the finally step "{shown(name)}"'
+                    self.report.add(at, Code.PHASE, message, "it is made of what the steps under `steps` gave")
 
     def _check_needs(self, step: StepDefinition) -> None:
         for need in step.needs:
@@ -53,6 +81,22 @@ class References:
                 hint = self._near(need.step, self.steps, "the steps are")
                 message = f'step "{shown(step.id)}" needs "{shown(need.step)}", which is not a step'
                 self.report.add(need.at, Code.UNKNOWN_NEED, message, hint)
+        step.needs = [need for need in step.needs if not self._crosses(step, need, "needs")]
+
+    def _crosses(self, step: StepDefinition, need: NeedDefinition, how: str) -> bool:
+        """Tell whether a need leads from one phase into the other; report it unless it only reads what is known."""
+        other = self.steps.get(need.step)
+        if other is None or other.phase == step.phase:
+            return False
+        if step.phase == "main":
+            message = f'step "{shown(step.id)}" {how} the finally step "{shown(need.step)}"'
+            self.report.add(need.at, Code.PHASE, message, _OTHER_PHASE)
+        elif how == "needs":
+            message = f'the finally step "{shown(step.id)}" needs "{shown(need.step)}", which is under steps'
+            decided = f"if: \"${{{{ {_status(need.step)} == 'failed' }}}}\""
+            hint = f"it starts when all of them have ended; to decide by one: {decided}"
+            self.report.add(need.at, Code.PHASE, message, hint)
+        return True
 
     def _implied(self, step: StepDefinition) -> Iterator[NeedDefinition]:
         inherited = self.definition.defaults.uses if step.kind in ("shell", "python") else {}
@@ -87,7 +131,7 @@ class References:
         elif root in _FIELDS and len(path) > 1 and path[1] not in _FIELDS[root]:
             fields = " and ".join(f"{root}.{field}" for field in _FIELDS[root])
             self.report.add(at, Code.UNKNOWN_NAME, f'"{root}" has no "{shown(path[1])}"', f"there are {fields}")
-        elif root == "event" and not self.has_event:
+        elif root == "event" and not self.has_event and not use.arriving:
             message = "`event` is what an event trigger was sent, and the workflow has none"
             self.report.add(at, Code.NOT_HERE, message, "add a trigger: - event: {name: ...}, or use a param")
         elif root == "output" and use.edge_from in self.steps:
@@ -98,7 +142,13 @@ class References:
             self.report.add(at, Code.NOT_SUPPORTED, '"secrets" is part of the language, but not supported yet')
         elif use.names == EVENT_NAMES and root in COMMON_NAMES:
             message = f'"{root}" is not known when an event arrives'
-            self.report.add(at, Code.NOT_HERE, message, "the params of an event trigger can speak of `event` alone")
+            hint = "the params and the condition of an event trigger can speak of `event` alone"
+            if use.arriving:
+                hint = "the condition speaks of `event` alone; the name may hold an expression: built.${{ params.id }}"
+            self.report.add(at, Code.NOT_HERE, message, hint)
+        elif use.names == START_NAMES and root in COMMON_NAMES:
+            message = f'"{root}" is not known before the run has its place'
+            self.report.add(at, Code.NOT_HERE, message, f"the key can speak of {one_of(sorted(START_NAMES))}")
         elif root in _ONLY_THERE:
             self.report.add(at, Code.NOT_HERE, f'there is no "{root}" here', _ONLY_THERE[root])
         elif root in self.variables:
@@ -116,6 +166,8 @@ class References:
             return f"did you mean params.{root}?"
         if root in self.steps:
             return f"did you mean steps.{root}.output?"
+        if root in _OTHER_ROOTS:
+            return _OTHER_ROOTS[root]
         return did_you_mean(root, use.names, f"there are {one_of(sorted(use.names))}; text stands in quotes")
 
     def _check_step(self, path: tuple[str, ...], at: Spot) -> None:
@@ -129,7 +181,8 @@ class References:
             self.report.add(at, Code.UNKNOWN_STEP, f'there is no step "{shown(path[1])}"', hint)
         elif len(path) > 2 and path[2] not in _STEP_FIELDS:
             message = f'a step has "output" and "status", but no "{shown(path[2])}"'
-            self.report.add(at, Code.UNKNOWN_OUTPUT, message, f"did you mean steps.{path[1]}.output.{shown(path[2])}?")
+            meant = _OTHER_STEP_FIELDS.get(path[2], f"output.{shown(path[2])}")
+            self.report.add(at, Code.UNKNOWN_OUTPUT, message, f"did you mean steps.{path[1]}.{meant}?")
         elif len(path) > 3 and path[2] == "output":
             self._check_output(self.steps[path[1]], path[3:], at)
 
@@ -147,15 +200,51 @@ class References:
         if not path:
             return
         if step.map is not None:
-            message = f'the output of step "{shown(step.id)}" is a list, one item for each of its map'
-            self.report.add(
-                at, Code.UNKNOWN_OUTPUT, message, f"such as output[0].{path[0]} or output.map(o, o.{path[0]})"
-            )
-        elif step.output is not None and path[0] not in step.output:
-            message = f'step "{shown(step.id)}" declares no output "{shown(path[0])}"'
-            self.report.add(at, Code.UNKNOWN_OUTPUT, message, self._near(path[0], step.output, "it declares"))
+            lists = "a list" + " of lists" * (len(step.variables) - 1)
+            message = f'the output of step "{shown(step.id)}" is {lists}, one item for each of its map'
+            hint = f"such as output[0].{path[0]} or output.map(o, o.{path[0]})"
+            if step.map.inner is not None:
+                hint = f"such as output{'[0]' * len(step.variables)}.{path[0]}"
+            self.report.add(at, Code.UNKNOWN_OUTPUT, message, hint)
+        elif step.outputs is not None and path[0] not in step.outputs:
+            verb = "declares" if step.fixed_output is None else "gives"
+            message = f'step "{shown(step.id)}" {verb} no output "{shown(path[0])}"'
+            self.report.add(at, Code.UNKNOWN_OUTPUT, message, self._near(path[0], step.outputs, f"it {verb}"))
 
     def _near(self, name: str, known: Collection[str], what: str) -> str:
         if self.report.full:
             return ""
         return did_you_mean(name, known, f"{what}: {one_of(known)}" if known else "there are none")
+
+
+def check_shared(step: StepDefinition, inputs: Collection[str], report: Report) -> None:
+    """Check what the expressions of a shared step speak of."""
+    for use in step.uses:
+        for path, offset in use.expression.places():
+            root, at = path[0], use.inside(offset)
+            if root not in use.names:
+                _check_shared_root(root, use, inputs, at, report)
+            elif root == "inputs" and len(path) > 1 and path[1] not in inputs:
+                hint = did_you_mean(path[1], inputs, f"its inputs are {one_of(inputs)}" if inputs else "it has none")
+                report.add(at, Code.UNKNOWN_NAME, f'the shared step has no input "{shown(path[1])}"', hint)
+            elif root in _FIELDS and len(path) > 1 and path[1] not in _FIELDS[root]:
+                fields = " and ".join(f"{root}.{field}" for field in _FIELDS[root])
+                report.add(at, Code.UNKNOWN_NAME, f'"{root}" has no "{shown(path[1])}"', f"there are {fields}")
+
+
+def _check_shared_root(root: str, use: Use, inputs: Collection[str], at: Spot, report: Report) -> None:
+    if root == "secrets":
+        report.add(at, Code.NOT_SUPPORTED, '"secrets" is part of the language, but not supported yet')
+    elif root in _ONLY_THERE:
+        report.add(at, Code.NOT_HERE, f'there is no "{root}" here', _ONLY_THERE[root])
+    elif root in COMMON_NAMES:
+        message = f'a shared step does not know "{root}": any workflow may use it'
+        report.add(at, Code.NOT_HERE, message, "add an input, and let the workflow give the value under with")
+    else:
+        hint = f"did you mean inputs.{root}?" if root in inputs else f"there are {one_of(sorted(use.names))}"
+        report.add(at, Code.UNKNOWN_NAME, f'there is no "{shown(root)}" in expressions', hint)
+
+
+def _status(step: str) -> str:
+    """Return the expression for a step's state."""
+    return f"steps.{step}.status" if step.isidentifier() else f"steps['{shown(step)}'].status"

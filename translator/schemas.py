@@ -6,7 +6,7 @@ here are accepted. References are not among them, so a schema never asks the net
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.fields import type_of
@@ -68,6 +68,12 @@ class _Check:
     def add(self, at: Node, message: str, hint: str = "") -> None:
         self.report.add(at, Code.SCHEMA, f"{self.what} {message}", "" if self.report.full else hint)
 
+    def near(self, name: str, known: Iterable[str], others: Mapping[str, str], otherwise: str) -> str:
+        """Return a hint: what other tools call it, or the nearest name. Searching takes time, and is for shown ones."""
+        if self.report.full or name in others:
+            return f'did you mean "{others[name]}"?' if name in others else ""
+        return did_you_mean(name, known, otherwise)
+
     def schema(self, node: Node) -> None:
         if isinstance(node.value, bool):
             return
@@ -79,8 +85,7 @@ class _Check:
             elif name in _LATER:
                 self.report.add(entry.key, Code.NOT_SUPPORTED, f'"{name}" in a schema is not supported yet')
             else:
-                hint = did_you_mean(name, KEYWORDS, f"there are {one_of(KEYWORDS, 100)}")
-                hint = f'did you mean "{_OTHER_NAMES[name]}"?' if name in _OTHER_NAMES else hint
+                hint = self.near(name, KEYWORDS, _OTHER_NAMES, f"there are {one_of(KEYWORDS, 100)}")
                 self.add(entry.key, f'has an unknown keyword "{shown(name)}"', hint)
 
     def keyword(self, name: str, node: Node) -> None:
@@ -123,8 +128,7 @@ class _Check:
     def type(self, node: Node) -> None:
         name = str(node.plain())
         if node.value not in TYPES:
-            hint = did_you_mean(name, TYPES, f"the types are {one_of(TYPES)}")
-            hint = f'did you mean "{_OTHER_TYPES[name]}"?' if name in _OTHER_TYPES else hint
+            hint = self.near(name, TYPES, _OTHER_TYPES, f"the types are {one_of(TYPES)}")
             self.add(node, f'has the unknown type "{shown(name)}"', hint)
 
     def pattern(self, node: Node) -> None:

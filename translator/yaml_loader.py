@@ -23,6 +23,9 @@ MAX_DEPTH = 64
 MAX_ALIASED_NODES = 10_000
 """Nodes that aliases may stand for in all; each use of an alias counts all nodes of what it stands for."""
 
+_INSTEAD_OF_MERGE = (
+    "`defaults` holds what all steps share, and an alias stands for one value: retry: *often, env: *common"
+)
 _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -147,7 +150,7 @@ class _Builder:
             what = "a list or mapping" if isinstance(name, list | dict) else f"{key.raw or 'null'}, which is not text"
             self.report.add(key, Code.KEY_NOT_TEXT, f"the key is {what}", "put quotes around it to make it text")
         elif name == "<<":
-            self.report.add(key, Code.ALIAS, "merge keys (<<) are not part of YAML 1.2", "write the keys out")
+            self.report.add(key, Code.ALIAS, "merge keys (<<) are not part of YAML 1.2", _INSTEAD_OF_MERGE)
         elif name in mapping:
             first = mapping[name].key.position.line
             self.report.add(key, Code.DUPLICATE_KEY, f'the key "{shown(name)}" is already on line {first}')

@@ -92,8 +92,8 @@ def check_value(schema: dict[str, Any], value: JSON, path: str) -> list[ParamPro
 def coerce_text(schemas: dict[str, dict[str, Any]], given: dict[str, str]) -> dict[str, JSON]:
     """Turn text from a command line into values of the types that the schemas ask for.
 
-    A param that may be text stays text; `true`, `5`, `[1, 2]` become what they look like where that is allowed.
-    Unknown names are left to `check_params`.
+    A param that may be text stays text, but for `null` where that is allowed; `true`, `5`, `[1, 2]` become what they
+    look like where that is allowed. Lists and objects are JSON. Unknown names are left to `check_params`.
 
     Raises:
         ParamsError: A text is none of the types asked for.
@@ -104,8 +104,10 @@ def coerce_text(schemas: dict[str, dict[str, Any]], given: dict[str, str]) -> di
         types = _types(schemas.get(name, {"type": "string"}))
         try:
             values[name] = _from_text(text, types)
-        except ValueError:
-            problems.append(ParamProblem(f"params.{name}", f"{_shown(text)} is not {_listed(types)}"))
+        except ValueError as error:
+            why = f": {error}" if error.args else ""
+            message = f"{_shown(text)} is not {_listed(types)}{why}{_beyond_type(schemas[name])}"
+            problems.append(ParamProblem(f"params.{name}", message))
     if problems:
         raise ParamsError(problems)
     return values
@@ -114,15 +116,37 @@ def coerce_text(schemas: dict[str, dict[str, Any]], given: dict[str, str]) -> di
 def _from_text(text: str, types: list[str]) -> JSON:
     if types == ["string"]:
         return text
+    problem = ""
     try:
         value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        value = text
+    except (ValueError, RecursionError) as error:
+        value = _BOOLEANS.get(text, text) if "boolean" in types else text
+        problem = _json_problem(text, error)
     if not types or any(_Validator.TYPE_CHECKER.is_type(value, name) for name in types):
         return value
     if "string" in types:
         return text
-    raise ValueError(text)
+    raise ValueError(problem) if problem else ValueError()
+
+
+def _beyond_type(schema: dict[str, Any]) -> str:
+    """Return what else a schema asks for, to be said with what is wrong."""
+    asked = {key: value for key, value in schema.items() if key not in _FOR_PEOPLE}
+    return f" (its schema is {_shown(asked)})" if set(asked) - {"type"} else ""
+
+
+_FOR_PEOPLE = ("default", "description", "title", "examples")
+_BOOLEANS = {"True": True, "TRUE": True, "False": False, "FALSE": False}
+
+
+def _json_problem(text: str, error: Exception) -> str:
+    """Say why a text that begins as JSON is none; what never was meant as JSON needs no explanation."""
+    if not text.lstrip().startswith(("[", "{")):
+        return ""
+    if isinstance(error, json.JSONDecodeError):
+        quotes = "; text in it stands in double quotes" if "'" in text or error.msg.startswith("Expecting") else ""
+        return f"{error.msg} at character {error.pos + 1}{quotes}"
+    return "it is nested too deep" if isinstance(error, RecursionError) else "JSON has no NaN and no Infinity"
 
 
 def _refuse(constant: str) -> JSON:
@@ -132,9 +156,21 @@ def _refuse(constant: str) -> JSON:
 def _types(schema: dict[str, Any]) -> list[str]:
     """Return the types a schema allows; an empty list is any."""
     types = schema.get("type", [])
-    if not types and isinstance(schema.get("enum"), list) and all(isinstance(item, str) for item in schema["enum"]):
-        return ["string"]
-    return [types] if isinstance(types, str) else list(types)
+    if types:
+        return [types] if isinstance(types, str) else list(types)
+    given = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    if isinstance(given, list):
+        return list(dict.fromkeys(_type_of(item) for item in given))
+    for key in ("anyOf", "oneOf"):
+        found = [_types(each) for each in schema.get(key, ()) if isinstance(each, dict)]
+        if found and all(found):
+            return list(dict.fromkeys(name for names in found for name in names))
+    return []
+
+
+def _type_of(value: JSON) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return kinds.get(type(value), "null")
 
 
 def _pattern(validator: Any, pattern: str, instance: JSON, schema: Any) -> Iterator[ValidationError]:

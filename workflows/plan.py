@@ -84,6 +84,9 @@ class Retry:
 class Timeout:
     """Bounds of a step, in seconds; None is no bound of its own.
 
+    A step that no worker runs (`INTERPRETER_KINDS`) has `run` and `total` alone, and ten years where its author says
+    nothing: it may wait for as long as the run.
+
     Attributes:
         run: One attempt, from its start on a worker.
         queue: The wait for a worker.
@@ -134,7 +137,8 @@ class Step:
             `{"event": {"name": template, "if": canonical expression over `event` or None}}`;
             approve: `{"by": [text], "quorum": n, "timeout": seconds or None, "on_timeout": "reject" | "approve" |
             "fail", "form": {name: JSON Schema}}`.
-        needs: Edges in plan order. A step that a template refers to is among them.
+        needs: Edges in plan order. A step that a template refers to is among them, but for what a `finally` step
+            says of `main` steps: they have ended before it starts.
         trigger_rule: When the states of the needs let the step start.
         condition: Canonical text of `if`, or None.
         inputs: The templates under `with`, by name.
@@ -253,13 +257,17 @@ class Plan:
         """Return the plan as a JSON object; `from_json` is its inverse."""
         return cast(dict[str, Any], json.loads(json.dumps(asdict(self), allow_nan=False)))
 
+    def compact(self) -> dict[str, Any]:
+        """Return the plan as JSON for people to read: without the fields that have their default."""
+        return cast(dict[str, Any], _given(self))
+
     @property
     def content_hash(self) -> str:
         """The sha256 of the canonical JSON, as `sha256:<64 hex digits>`.
 
         A field with its default value has no part in it, so a field that is added later changes no hash.
         """
-        text = json.dumps(_given(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+        text = json.dumps(self.compact(), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod

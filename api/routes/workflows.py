@@ -96,10 +96,10 @@ def _compile(body: Deploy) -> Plan:
         if body.source.language == "yaml":
             if body.document is not None:
                 raise invalid([("document", "goes with a Python definition only")])
-            return compile_yaml(body.source.text, body.source.filename)
+            return compile_yaml(body.source.text, body.source.filename, body.files)
         if body.document is None:
             raise invalid([("document", "a Python definition is sent evaluated: the service never runs it")])
-        return compile_document(body.document, body.source.filename)
+        return compile_document(body.document, body.source.filename, body.files)
     except DefinitionError as error:
         diagnostics = [diagnostic.to_json() for diagnostic in error.diagnostics]
         number = len(diagnostics) + error.omitted

@@ -94,6 +94,8 @@ def deploy(file: File, workflow: Workflow = None, as_json: AsJson = False) -> No
 
 
 def _trigger(trigger: dict[str, Any]) -> str:
-    what = trigger.get("cron") or trigger.get("name") or ""
+    from segue.cli.plan_text import trigger_text
+
+    what = trigger_text(trigger)
     zone = f" ({trigger['timezone']})" if trigger.get("timezone") else ""
     return f"{trigger['kind']} {what}{zone}: {trigger['id']}"

@@ -6,6 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from segue.duration import seconds_text
+
+_WAITING = ("workflow", "wait", "approve")
+"""Kinds that take no place on a queue."""
+
 
 def plan_lines(plan: dict[str, Any], plan_hash: str) -> Iterator[str]:
     """Yield a plan as text: the head, then every step with its queue, needs and conditions."""
@@ -16,20 +21,58 @@ def plan_lines(plan: dict[str, Any], plan_hash: str) -> Iterator[str]:
         default = f" = {json.dumps(schema['default'])}" if "default" in schema else ""
         yield f"  param {name}: {schema.get('type', 'any')}{default}"
     for trigger in plan["triggers"]:
-        spec = trigger["spec"]
-        yield f"  {trigger['kind']} {spec.get('cron') or spec.get('name')}"
+        yield f"  {trigger['kind']} {trigger_text(trigger['spec'])}"
+    if plan.get("concurrency"):
+        limit = plan["concurrency"]
+        yield f"  at most {limit['limit']} at once of {limit['key']}, else {limit['when_full']}"
+    if plan.get("on_failure", "finish") != "finish":
+        yield f"  on failure: {plan['on_failure']}"
     width = max((len(step["id"]) for step in plan["steps"]), default=0)
     for step in plan["steps"]:
         yield ""
-        yield f"{step['id']:<{width}}  {step['kind']} on {step['queue']}{_what(step)}"
+        where = "" if step["kind"] in _WAITING else f" on {step['queue']}"
+        last = "finally " if step.get("phase") == "finally" else ""
+        yield f"{step['id']:<{width}}  {last}{step['kind']}{where}{_what(step)}"
         yield from (f"{'':<{width}}  {line}" for line in _details(step))
+
+
+def trigger_text(spec: dict[str, Any]) -> str:
+    """Return what starts a run: cron text, a rhythm with its beginning, or an event's name and condition."""
+    if "every" in spec:
+        months, seconds = spec["every"].get("months"), spec["every"].get("seconds", 0.0)
+        rhythm = f"{months} month{'s' * (months != 1)}" if months else seconds_text(seconds)
+        return f"every {rhythm} from {spec['start']}"
+    condition = f" if {spec['if']}" if spec.get("if") else ""
+    return f"{spec.get('cron') or spec.get('name') or ''}{condition}"
 
 
 def _what(step: dict[str, Any]) -> str:
     action = step["action"]
-    if step["kind"] == "python":
+    match step["kind"]:
+        case "workflow":
+            return f": {action['workflow']}" + (f" version {action['version']}" if action["version"] else "")
+        case "wait":
+            return f": {_waits_for(action)}"
+        case "approve":
+            by = f" by {', '.join(action['by'])}" if action["by"] else ""
+            return f": {action['quorum']} yes{by}"
+        case _:
+            return _runs(step["kind"], action)
+
+
+def _waits_for(action: dict[str, Any]) -> str:
+    if "event" in action:
+        return f"event {trigger_text(action['event'])}"
+    if "until" in action:
+        return f"until {action['until']}"
+    length = action["for"]
+    return length if isinstance(length, str) else seconds_text(length)
+
+
+def _runs(kind: str, action: dict[str, Any]) -> str:
+    if kind == "python":
         return f": {action['callable']}"
-    if step["kind"] == "shell":
+    if kind == "shell":
         first = str(action["script"]).strip().splitlines()[:1]
         return f": {first[0]}" if first else ""
     request = action.get("request") or action.get("submit")
@@ -43,11 +86,15 @@ def _details(step: dict[str, Any]) -> Iterator[str]:
         yield f"starts on {step['trigger_rule']}"
     if step["condition"]:
         yield f"if {step['condition']}"
-    if step["map"]:
-        over = step["map"]["over"]
-        yield f"for each {step['map']['name']} in {over if isinstance(over, str) else json.dumps(over)}"
+    level = step["map"]
+    while level:
+        over = level["over"]
+        yield f"for each {level['name']} in {over if isinstance(over, str) else json.dumps(over)}"
+        level = level.get("inner")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
+    if step.get("origin"):
+        yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
 
 
 def mermaid_chart(plan: dict[str, Any]) -> Iterator[str]:

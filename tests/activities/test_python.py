@@ -146,6 +146,20 @@ async def test_base_class_of_an_exception_can_be_excluded_from_retries(steps: St
 
 
 @pytest.mark.parametrize(
+    ("excluded", "again"),
+    [("json.decoder.JSONDecodeError", False), ("builtins.ValueError", False), ("other.JSONDecodeError", True)],
+)
+async def test_an_exception_can_be_excluded_from_retries_by_its_full_name(
+    steps: Steps, excluded: str, again: bool
+) -> None:
+    from temporalio.common import RetryPolicy
+
+    policy = {"retry_policy": RetryPolicy(maximum_attempts=3, non_retryable_error_types=[excluded])}
+    failure = await steps.failure(steps.python("import json\ndef f(): json.loads('')", info=policy))
+    assert (failure.type, failure.non_retryable) == ("JSONDecodeError", not again)
+
+
+@pytest.mark.parametrize(
     ("callable", "message"),
     [
         ("pipline.train:fit", "there is no module 'pipline.train' in the bundle; did you mean 'pipeline.train'?"),

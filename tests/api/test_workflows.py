@@ -106,6 +106,61 @@ async def test_a_python_definition_comes_evaluated(api: Api) -> None:
     assert (mixed.status_code, mixed.json()["errors"][0]["path"]) == (422, "document")
 
 
+SHARED = """
+segue: 1
+step: greet
+inputs: {{who: {{type: string}}}}
+run: ./greet
+env: {{WHO: "${{{{ inputs.who }}}}"{more}}}
+"""
+
+
+async def test_shared_steps_come_with_the_definition_that_uses_them(api: Api) -> None:
+    name = fresh("shared")
+    text = f"segue: 1\nname: {name}\nsteps: {{a: {{uses: ./common/greet.yaml, with: {{who: you}}}}}}\n"
+    body = {"source": {"filename": "hello.yaml", "text": text}, "files": {"common/greet.yaml": SHARED.format(more="")}}
+    first = await api.http.post("/workflows", json=body)
+    assert first.status_code == 201, first.text
+    version = (await api.http.get(f"/workflows/{name}/versions/1")).json()
+    [step] = version["plan"]["steps"]
+    assert step["env"] == {"WHO": "you"}
+    assert (step["origin"]["uses"], step["origin"]["file"]) == ("./common/greet.yaml", "common/greet.yaml")
+    again = await api.http.post("/workflows", json=body)
+    assert (again.status_code, again.json()["version"]) == (200, 1)
+    changed = {**body, "files": {"common/greet.yaml": SHARED.format(more=", MORE: x")}}
+    assert (await api.http.post("/workflows", json=changed)).json()["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "place"),
+    [
+        ({}, "E0213", ("hello.yaml", 3)),
+        ({"common/greet.yaml": SHARED.format(more=", MORE: ${{ nothing }}")}, "E0103", ("common/greet.yaml", 6)),
+        ({"common/greet.yaml": SHARED.format(more=', MORE: "${{ nothing }}"')}, "E0302", ("common/greet.yaml", 6)),
+    ],
+)
+async def test_what_is_wrong_with_a_shared_step_is_named_in_its_file(
+    api: Api, files: dict[str, str], code: str, place: tuple[str, int]
+) -> None:
+    text = "segue: 1\nname: shared\nsteps: {a: {uses: ./common/greet.yaml, with: {who: you}}}\n"
+    body = {"source": {"filename": "hello.yaml", "text": text}, "files": files}
+    answer = await api.http.post("/workflows", json=body)
+    assert answer.status_code == 422
+    [problem] = answer.json()["diagnostics"]
+    assert (problem["code"], (problem["file"], problem["line"])) == (code, place)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{str(n): "" for n in range(101)}, {"": "x"}, {"x": 5}, {"x" * 501: ""}, {"x": "y" * (1024 * 1024 + 1)}, []],
+    ids=["too many", "no path", "no text", "a long path", "too large", "a list"],
+)
+async def test_files_beyond_their_bounds_are_refused(api: Api, files: Any) -> None:
+    answer = await deploy(api, fresh("bounds"), files=files)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"].startswith("files")
+
+
 async def test_a_list_shows_the_newest_version_and_the_last_run(api: Api) -> None:
     name = fresh("listed")
     made = await deployed(api.database, plan(name, triggers=(schedule(), Trigger("event", {"name": "data"}))))

@@ -10,6 +10,15 @@ from segue import Diagnostic, InvalidDefinition
 from segue.evaluate import evaluate
 
 IMPORTS = "from segue import *\n"
+RELATIVEDELTA = """
+class relativedelta:
+    year = month = day = weekday = hour = minute = second = microsecond = None
+    years = months = days = leapdays = hours = minutes = seconds = microseconds = 0
+
+    def __init__(self, **given):
+        vars(self).update(given)
+"""
+"""What dateutil's class looks like from outside; a definition is evaluated without the packages of this environment."""
 
 
 def write(folder: Path, source: str, name: str = "flow.py") -> Path:

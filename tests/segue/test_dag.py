@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.segue.definitions import definition_of, document_of, problem_of, steps_of
+from tests.segue.definitions import RELATIVEDELTA, definition_of, document_of, problem_of, steps_of
 
 FULL = """
     from datetime import datetime, timedelta
@@ -400,7 +400,19 @@ MISTAKES = {
     "unknown option": ("a = EmptyOperator(retris=3)", 3, "E0723", "has no argument 'retris'"),
     "later option": ("a = EmptyOperator(pool='x')", 3, "E0202", "is not supported yet"),
     "email": ("a = EmptyOperator(email_on_failure=True)", 3, "E0202", "is not supported yet"),
-    "approval": ("a = ApprovalOperator()", 3, "E0202", "ApprovalOperator is not supported yet"),
+    "no wait": ("a = WaitOperator()", 3, "E0722", "needs duration, until or event"),
+    "wait for a schedule": ("a = WaitOperator(event=cron('@daily'))", 3, "E0722", "cannot wait for this trigger"),
+    "until a number": ("a = WaitOperator(until=5)", 3, "E0722", "until=5 is not a datetime"),
+    "no workflow": ("a = WorkflowOperator()", 3, "E0722", "needs workflow"),
+    "no other dag": ("a = TriggerDagRunOperator()", 3, "E0722", "needs trigger_dag_id"),
+    "fire and forget": (
+        "a = TriggerDagRunOperator(trigger_dag_id='x', wait_for_completion=False)",
+        3,
+        "E0202",
+        "wait_for_completion=False",
+    ),
+    "no file": ("a = UsesOperator()", 3, "E0722", "UsesOperator needs uses"),
+    "an inner map alone": ("a = EmptyOperator()\na.expand(x=[1])", 4, "E0722", "expand() goes on a map"),
     "op_args": ("a = PythonOperator(python_callable='m:f', op_args=[1])", 3, "E0202", "op_args"),
     "lambda": ("a = PythonOperator(python_callable=lambda: 1)", 3, "E0722", "cannot import"),
     "script from an expression": ("a = BashOperator(bash_command=params.x)", 3, "E0722", "values travel through env"),
@@ -441,14 +453,15 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, mistake: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words", "hint"),
     [
-        ("schedule=timedelta(hours=6)", "E0202", "schedule=timedelta(...)", "0 */6 * * *"),
-        ("schedule=timedelta(minutes=15)", "E0202", "schedule=timedelta(...)", "*/15 * * * *"),
-        ("schedule=timedelta(days=1)", "E0202", "schedule=timedelta(...)", "0 0 * * *"),
-        ("schedule=timedelta(hours=7)", "E0202", "schedule=timedelta(...)", "cron text"),
+        ("schedule=relativedelta(months=1, days=1)", "E0722", "mixes months with days", "calendar months"),
+        ("schedule=relativedelta(day=1)", "E0722", "names a time, not a rhythm", "use days instead of day"),
+        ("schedule=timedelta(hours=6), start_date='2024-01-01'", "E0722", "not a datetime", "datetime("),
+        ("concurrency=16", "E0722", "concurrency=16 has two meanings", "max_active_runs=16"),
+        ("dagrun_timeout=relativedelta(months=1)", "E0722", "is not a duration", "no fixed length"),
         ("schedule='@once'", "E0202", "@once", "segue run"),
         ("schedule=5", "E0722", "schedule=5", "cron"),
         ("catchup=True", "E0202", "catchup=True", "24h"),
-        ("start_date=datetime(2999, 1, 1)", "E0202", "in the future", "deploy"),
+        ("schedule='@daily', start_date=datetime(2999, 1, 1)", "E0202", "in the future", "deploy"),
         ("start_date='2024-01-01'", "E0722", "not a datetime", "datetime("),
         ("overlap='skip'", "E0722", "overlap needs a schedule", "schedule="),
         ("tags=['x']", "E0723", "no argument 'tags'", ""),
@@ -458,8 +471,9 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, mistake: str) -> None:
     ],
 )
 def test_a_mistake_in_the_dag_is_named(tmp_path: Path, arguments: str, code: str, words: str, hint: str) -> None:
+    (tmp_path / "deltas.py").write_text(RELATIVEDELTA)
     source = f"""
-        from datetime import datetime, timedelta
+        from datetime import datetime, timedelta; from deltas import relativedelta
         with DAG("flow", {arguments}):
             a = EmptyOperator()
     """

@@ -160,6 +160,44 @@ def test_what_is_wrong_with_the_file_is_said_with_its_place(
     assert "segue/" not in problem.file + problem.message, "our own files are nobody's business"
 
 
+IMPORT_BOMB = """
+import sys
+from importlib.machinery import ModuleSpec
+
+class Bomb:
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        exec(f"import {module.__name__}x", module.__dict__)
+
+sys.meta_path.append(Bomb())
+import bomb
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "words"),
+    [
+        (IMPORT_BOMB, "E0712", "RecursionError"),
+        ("import flow\nfrom near import *\n", "E0712", "ImportError"),
+        ("x = [0] * 10**9\n", "E0712", "MemoryError"),
+        ("x = []\nwhile True:\n    x.append('x' * 10**6)\n", "E0712", "MemoryError"),
+        ("x = 'a' * (10**9)\n", "E0712", "MemoryError"),
+        ("import os\nos.abort()\n", "E0715", "SIGABRT"),
+        ("raise SystemExit\n", "E0713", "exit(None)"),
+        ("while True:\n    try: exec('while True: pass')\n    except Exception: pass\n", "E0714", "did not finish"),
+    ],
+    ids=["imports for ever", "imports itself", "memory", "memory in a loop", "a long text", "abort", "exit", "loop"],
+)
+def test_a_file_that_wants_too_much_fails_by_itself(tmp_path: Path, source: str, code: str, words: str) -> None:
+    (tmp_path / "near.py").write_text("from flow import nothing\n")
+    problem = problem_of(tmp_path, source, timeout=20 if code != "E0714" else 0.5)
+    assert problem.code == code
+    assert words in problem.message
+
+
 @pytest.mark.parametrize(
     ("loop", "line"),
     [
@@ -172,7 +210,7 @@ def test_a_file_that_goes_on_for_ever_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str, line: int
 ) -> None:
     monkeypatch.setattr("segue.evaluate._GRACE", 0.5)
-    problem = problem_of(tmp_path, loop, timeout=0.5)
+    problem = problem_of(tmp_path, loop, timeout=1.5)  # long enough for a busy machine to import segue
     assert problem.code == "E0714"
     assert problem.line in (line, max(0, line - 1)), "where the loop is, when it could be interrupted"
 

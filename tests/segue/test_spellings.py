@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from segue import InvalidDefinition
+from segue.evaluate import evaluate
 from segue.submission import Definition, read_definition, read_definitions
 from tests.segue.definitions import write
+from tests.segue.pairs import FILES, PAIRS
+from translator import compile_document, compile_yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "train-digits"
 
@@ -164,6 +169,93 @@ def test_both_spellings_of_the_example_have_the_same_plan_and_the_same_bundle() 
     yaml, python = read_definition(EXAMPLE / "train.yaml"), read_definition(EXAMPLE / "train.py")
     assert python.translated.plan_hash == yaml.translated.plan_hash
     assert yaml.bundle() == python.bundle() is not None
+
+
+@pytest.mark.parametrize("key", PAIRS)
+def test_both_spellings_of_a_key_compile_to_the_same_plan(tmp_path: Path, key: str) -> None:
+    yaml, python = PAIRS[key]
+    [document] = evaluate(write(tmp_path, python))
+    found = compile_document(document, "flow.py", FILES)
+    assert found == compile_yaml(f"segue: 1\nname: flow\n{yaml}", "flow.yaml", FILES)
+
+
+def test_a_dag_as_airflow_and_dateutil_write_it_runs_as_written(tmp_path: Path) -> None:
+    """The interpreter is the user's, with the user's dateutil."""
+    source = """
+        from datetime import datetime, timedelta
+        from dateutil.relativedelta import relativedelta
+
+        default_args = {"owner": "vision", "depends_on_past": False, "retries": 1, "retry_delay": timedelta(minutes=5)}
+
+        with DAG(
+            "train-digits",
+            schedule_interval=relativedelta(months=1),
+            start_date=datetime(2025, 1, 1),
+            default_args=default_args,
+            catchup=False,
+        ) as dag:
+            initiate = BashOperator(task_id="initiate", bash_command="echo start")
+            embedding = PythonOperator(task_id="embedding", python_callable="pipeline.embed:fetch")
+            dataset = HttpOperator(task_id="dataset", endpoint="https://example.com/builds", method="POST", data="x")
+            approve = ApprovalOperator(task_id="approve")
+            release = EmptyOperator(task_id="release", trigger_rule="none_failed")
+
+            initiate >> [embedding, dataset] >> approve >> release
+    """
+    [document] = evaluate(write(tmp_path, source), sys.executable)
+    yaml = """
+        segue: 1
+        name: train-digits
+        labels: {owner: vision}
+        triggers: [{schedule: {every: 1 month, start: 2025-01-01}}]
+        defaults: {retry: {attempts: 2, delay: 5m}}
+        steps:
+          initiate: {run: echo start}
+          embedding: {needs: initiate, python: "pipeline.embed:fetch"}
+          dataset: {needs: initiate, http: {url: "https://example.com/builds", method: POST, body: x}}
+          approve: {needs: [embedding, dataset], approve: {}}
+          release: {needs: approve, uses: noop, trigger_rule: none_failed}
+    """
+    assert compile_document(document, "flow.py") == compile_yaml(dedent(yaml), "flow.yaml")
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "message"),
+    [
+        ("a = WaitOperator(\n        duration='10 m')", "duration='10 m'", '"for" is "10 m", which is not a duration'),
+        ("a = WaitOperator(event='x',\n        condition=params.x)", "condition=params.x", '"params" is not known'),
+        ("a = ApprovalOperator(\n        on_timeout='no', timeout='1h')", "on_timeout='no'", '"on_timeout" is "no"'),
+        ("a = WorkflowOperator(\n        workflow='No')", "workflow='No'", '"No" cannot be the name of a workflow'),
+        ("a = UsesOperator('./x.yaml')", "UsesOperator('./x.yaml')", 'there is no file "x.yaml"'),
+        (
+            "a = EmptyOperator()\n    with Finally():\n        b = EmptyOperator()\n    a >> b",
+            "a >> b",
+            'the finally step "b" needs "a"',
+        ),
+        (
+            "a = EmptyOperator.partial('a').expand(x=[1]).expand(\n        y=5)",
+            "y=5",
+            '"over" must be a list, or one expression',
+        ),
+    ],
+)
+def test_a_mistake_in_a_new_key_is_named_in_the_python_file(
+    tmp_path: Path, source: str, place: str, message: str
+) -> None:
+    path = write(tmp_path, f'with DAG("flow", params={{"x": 1}}):\n    {source}\n')
+    with pytest.raises(InvalidDefinition) as caught:
+        read_definitions(path)
+    [problem] = caught.value.diagnostics
+    assert path.read_text().splitlines()[problem.line - 1][problem.column - 1 :].startswith(place)
+    assert problem.message.startswith(message)
+
+
+def test_a_wrong_rhythm_is_named_where_the_schedule_stands(tmp_path: Path) -> None:
+    source = 'from datetime import timedelta\nwith DAG("flow",\n    schedule=timedelta(0)):\n    a = EmptyOperator()\n'
+    with pytest.raises(InvalidDefinition) as caught:
+        read_definitions(write(tmp_path, source))
+    [problem] = caught.value.diagnostics
+    assert (problem.line, problem.column, problem.code) == (4, 5, "E0603")
 
 
 def test_a_mistake_that_the_translator_finds_is_named_in_the_python_file(tmp_path: Path) -> None:

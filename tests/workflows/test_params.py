@@ -84,10 +84,10 @@ def test_a_value_that_is_too_deep_is_refused() -> None:
 
 
 def test_a_hostile_pattern_cannot_hang_a_check() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert "does not match" in problems({"min_rows": 1, "tag": "a" * 5000 + "b"})[0]
     assert "cannot be checked" in problems({"min_rows": 1, "tag": "a" * 500_000 + "b"})[0]
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_text_from_a_command_line_takes_the_type_of_the_schema() -> None:
@@ -106,11 +106,88 @@ def test_text_from_a_command_line_takes_the_type_of_the_schema() -> None:
     assert coerce_text({"x": {}}, {"x": "hello"}) == {"x": "hello"}
 
 
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"type": "integer"}, "-5", -5),
+        ({"type": "integer"}, " 5 ", 5),
+        ({"type": "integer"}, "5.0", 5.0),
+        ({"type": "number"}, "1e3", 1000.0),
+        ({"type": "number"}, "5", 5),
+        ({"type": "boolean"}, "true", True),
+        ({"type": "boolean"}, "False", False),
+        ({"type": "array"}, "[1, [2]]", [1, [2]]),
+        ({"type": "object"}, '{"depth": 4}', {"depth": 4}),
+        ({"type": ["integer", "null"]}, "null", None),
+        ({"type": ["integer", "null"]}, "7", 7),
+        ({"type": ["integer", "string"]}, "7", 7),
+        ({"type": ["integer", "string"]}, "seven", "seven"),
+        ({"type": "string"}, "null", "null"),
+        ({"type": "string"}, "", ""),
+        ({"type": "string"}, "a=b", "a=b"),
+        ({"enum": [1, 2, "three"]}, "2", 2),
+        ({"enum": [1, 2, "three"]}, "three", "three"),
+        ({"enum": ["1", None]}, "null", None),
+        ({"enum": ["1", None]}, "1", "1"),
+        ({"const": True}, "true", True),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "x", "x"),
+        ({"oneOf": [{"type": "integer"}, {"type": "null"}]}, "null", None),
+        ({"anyOf": [{"type": "integer"}, {}]}, "[1]", [1]),
+        ({"not": {"type": "string"}}, "5", 5),
+    ],
+)
+def test_text_becomes_what_its_schema_asks_for(schema: dict[str, Any], text: str, value: Any) -> None:
+    found = coerce_text({"x": schema}, {"x": text})["x"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "message"),
+    [
+        ({"type": "integer"}, "5.5", '"5.5" is not an integer'),
+        ({"type": "integer"}, "", '"" is not an integer'),
+        ({"type": "boolean"}, "yes", '"yes" is not a boolean'),
+        ({"type": "boolean"}, "1", '"1" is not a boolean'),
+        ({"type": "array"}, "1,2", '"1,2" is not an array'),
+        (
+            {"type": "array"},
+            "[a, b]",
+            '"[a, b]" is not an array: Expecting value at character 2; text in it stands in double quotes',
+        ),
+        (
+            {"type": "object"},
+            "{'depth': 4}",
+            "\"{'depth': 4}\" is not an object: Expecting property name enclosed in double quotes at character 2; "
+            "text in it stands in double quotes",
+        ),
+        ({"type": "object"}, "[1]", '"[1]" is not an object'),
+        ({"type": "array"}, "[NaN]", '"[NaN]" is not an array: JSON has no NaN and no Infinity'),
+        ({"type": ["integer", "null"]}, "none", '"none" is not an integer or null'),
+        ({"enum": [1, 2]}, "x", '"x" is not an integer (its schema is {"enum": [1, 2]})'),
+        (
+            {"type": "integer", "minimum": 1, "default": 5},
+            "x",
+            '"x" is not an integer (its schema is {"type": "integer", "minimum": 1})',
+        ),
+        (
+            {"anyOf": [{"type": "integer"}, {"type": "boolean"}]},
+            "x",
+            '"x" is not an integer or a boolean (its schema is {"anyOf": [{"type": "integer"}, {"type": "boolean"}]})',
+        ),
+    ],
+)
+def test_text_that_is_none_of_the_types_says_why(schema: dict[str, Any], text: str, message: str) -> None:
+    with pytest.raises(ParamsError) as caught:
+        coerce_text({"x": schema}, {"x": text})
+    assert caught.value.errors == [ParamProblem("params.x", message)]
+
+
 def test_text_that_is_not_of_the_type_is_refused() -> None:
     with pytest.raises(ParamsError) as caught:
         coerce_text(SCHEMAS, {"min_rows": "many", "grid": "NaN", "any": "[" * 100_000})
     assert caught.value.errors == [
-        ParamProblem("params.min_rows", '"many" is not an integer'),
+        ParamProblem("params.min_rows", '"many" is not an integer (its schema is {"type": "integer", "minimum": 1})'),
         ParamProblem("params.grid", '"NaN" is not an array'),
     ]
 

@@ -3,6 +3,7 @@
 The words after a block's language say how it is checked:
 
 - `yaml definition [file=NAME]`, `python definition [file=NAME]`: compiles; is a file for the blocks that follow.
+- `yaml shared file=NAME`: a shared step, for the definitions that follow; is a file.
 - `yaml part`: top-level keys of a definition, which compiles with a name and, if it has none, a step.
 - `yaml broken file=NAME`: does not compile; is a file.
 - `python test [file=NAME] [fails=CODE]`: pytest runs it in that folder, where `import NAME` finds what came before.
@@ -87,6 +88,7 @@ class Reader:
     def __init__(self, folder: Path, stack: Stack | None) -> None:
         self.folder = folder
         self.said = ""
+        self.shared: dict[str, str] = {}
         shutil.copytree(REPOSITORY / "examples", folder / "examples")
         self.plain = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
         self.plain |= {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder), "COLUMNS": "100"}
@@ -99,13 +101,17 @@ class Reader:
 
     def follow(self, block: Block) -> None:
         if "file" in block.options:
-            (self.folder / block.options["file"]).write_text(block.text)
+            file = self.folder / block.options["file"]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text)
         match block.language, sorted(block.words):
+            case "yaml", ["shared"]:
+                self.shared[block.options["file"]] = block.text
             case "yaml", ["definition"]:
-                compile_yaml(block.text, "page.yaml")
+                compile_yaml(block.text, "page.yaml", self.shared)
             case "yaml", ["part"]:
                 step = "" if re.search("^steps:", block.text, re.MULTILINE) else "steps: {only: {uses: noop}}\n"
-                compile_yaml(f"segue: 1\nname: page\n{block.text}{step}", "page.yaml")
+                compile_yaml(f"segue: 1\nname: page\n{block.text}{step}", "page.yaml", self.shared)
             case "yaml", ["broken"]:
                 with pytest.raises(DefinitionError):
                     compile_yaml(block.text, "page.yaml")
@@ -113,7 +119,7 @@ class Reader:
                 path = self.folder / block.options.get("file", "page.py")
                 path.write_text(block.text)
                 for document in evaluate(path):
-                    compile_document(document, path.name)
+                    compile_document(document, path.name, self.shared)
             case "python", ["client"]:
                 self._run([sys.executable, "-c", block.text], self.service, 0)
             case "python", ["test"]:

@@ -1,0 +1,57 @@
+"""`segue plan`: every kind of step, trigger and option in a line that people read."""
+
+from __future__ import annotations
+
+from segue.cli.plan_text import plan_lines
+from translator import compile_yaml
+
+EVERYTHING = """
+segue: 1
+name: flow
+triggers:
+  - schedule: {cron: "0 6 * * MON"}
+  - schedule: {every: 1 month, start: 2025-01-01}
+  - schedule: {every: 36h}
+  - event: {name: dataset.published, if: event.rows > 500}
+concurrency: {key: fixed, limit: 2, when_full: skip}
+on_failure: stop
+steps:
+  pause: {wait: {for: 90m}}
+  later: {wait: {for: "${{ vars.MINUTES }}m"}}
+  day: {wait: {until: "2030-01-01T00:00:00Z"}}
+  news: {wait: {event: {name: x, if: event.ok}}}
+  ask: {approve: {by: [ada, bob], quorum: 2}}
+  child: {workflow: {name: other, version: 3}}
+  newest: {workflow: other}
+  each: {run: echo, map: [{over: [1], as: x}, {over: "${{ x }}", as: y}]}
+  login: {uses: ./auth.yaml}
+finally:
+  clean: {run: ./clean}
+"""
+
+
+def test_every_kind_of_step_and_trigger_has_its_line() -> None:
+    files = {"auth.yaml": "segue: 1\nstep: auth\npython: m:login\n"}
+    plan = compile_yaml(EVERYTHING, "flow.yaml", files)
+    lines = [line for line in plan_lines(plan.to_json(), plan.content_hash) if line][1:]
+    assert lines == [
+        "  schedule 0 6 * * MON",
+        "  schedule every 1 month from 2025-01-01",
+        "  schedule every 36h from 1970-01-01",
+        "  event dataset.published if event.rows > 500",
+        "  at most 2 at once of fixed, else skip",
+        "  on failure: stop",
+        "pause   wait: 90m",
+        "later   wait: ${{ vars.MINUTES }}m",
+        "day     wait: until 2030-01-01T00:00:00Z",
+        "news    wait: event x if event.ok",
+        "ask     approve: 2 yes by ada, bob",
+        "child   workflow: other version 3",
+        "newest  workflow: other",
+        "each    shell on cpu: echo",
+        "        for each x in [1]",
+        "        for each y in ${{ x }}",
+        "login   python on cpu: m:login",
+        "        from auth.yaml, sha256 e620bcbd5c36",
+        "clean   finally shell on cpu: ./clean",
+    ]
