@@ -20,6 +20,7 @@ _STYLES = {
     "queued": "yellow",
     "running": "cyan",
     "retrying": "magenta",
+    "held": "bold yellow",
     "succeeded": "green",
     "failed": "bold red",
     "upstream_failed": "red",

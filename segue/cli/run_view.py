@@ -82,7 +82,7 @@ def row_of(step: Step, now: datetime) -> Row:
 
 def note_of(step: Step) -> str:
     """Return why a step is as it is, where that is worth a word."""
-    if step.error is not None and step.state in ("failed", "retrying", "running"):
+    if step.error is not None and step.state in ("failed", "held", "retrying", "running"):
         first = step.error.message.strip().splitlines()[:1]
         return f"{step.error.type}: {first[0]}" if first else step.error.type
     return step.reason if step.state in ("failed", "skipped", "upstream_failed", "cancelled") else ""

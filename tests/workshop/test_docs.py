@@ -7,14 +7,19 @@ The words after a block's language say how it is checked:
 - `yaml part`: top-level keys of a definition, which compiles with a name and, if it has none, a step.
 - `yaml broken file=NAME`: does not compile; is a file.
 - `python test [file=NAME] [fails=CODE]`: pytest runs it in that folder, where `import NAME` finds what came before.
+- `python script file=NAME`: Python runs it; is a file.
 - `python client`: runs against the session's service, after the blocks before it.
 - `sh [fails=CODE]`: runs in a folder with the page's files and `examples/`, without a service; `sh service`: with one.
-- `text output`: is part of what the block before it printed.
+  `when=STEP:STATE` waits until that step of the run `$RUN` is so. `RUN` is kept from block to block, as in a terminal.
+- `text output`: is part of what the block before it printed; `text output loosely`: each line is, whatever the
+  spaces and durations, and `...` is anything.
+- `yaml there`, `python there`: another tool's definition; it is well-formed.
 - `sh elsewhere`: each command is in `ELSEWHERE`, which says what else checks it.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -25,9 +30,12 @@ from pathlib import Path
 
 import pytest
 
+from segue import Client
 from segue.evaluate import evaluate
 from store.settings import Settings
 from translator import DefinitionError, compile_document, compile_yaml, keys
+from translator.located import Report
+from translator.yaml_loader import load_yaml
 from workers.stack import Stack
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,6 +43,8 @@ BIN = Path(sys.executable).parent
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error"]
 SHELL = ["bash", "-euo", "pipefail", "-c"]
+TERMINAL = "RUN=$(cat .run 2>/dev/null || true)\ntrap 'echo \"$RUN\" > .run' EXIT\n"
+"""What the blocks of one page share: the id of the run they speak of."""
 
 ELSEWHERE = {
     "make": "the target exists: test_every_make_command_is_a_target; CI runs them",
@@ -82,6 +92,16 @@ def commands(text: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
+def loosely(line: str) -> str:
+    """Return the pattern of a line that a page shows, whatever its durations and spaces; `...` is anything."""
+    kinds = {"...": ".*", " ": " *", "s": r"\d+\.\d s"}
+    parts = re.split(r"(\.\.\.|\d+\.\d s\b| +)", line.strip())
+    return "".join(
+        kinds[part[-1] if place % 2 and part != "..." else part] if place % 2 else re.escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
 class Reader:
     """Does what a page says, block by block, in a folder of its own."""
 
@@ -115,11 +135,19 @@ class Reader:
             case "yaml", ["broken"]:
                 with pytest.raises(DefinitionError):
                     compile_yaml(block.text, "page.yaml")
+            case "yaml", ["there"]:
+                report = Report("page.yaml", block.text.splitlines())
+                load_yaml(block.text, report)
+                report.check()
+            case "python", ["there"]:
+                ast.parse(block.text)
             case "python", ["definition"]:
                 path = self.folder / block.options.get("file", "page.py")
                 path.write_text(block.text)
                 for document in evaluate(path):
                     compile_document(document, path.name, self.shared)
+            case "python", ["script"]:
+                self._run([sys.executable, "-W", "error", block.options["file"]], self.plain, 0)
             case "python", ["client"]:
                 self._run([sys.executable, "-c", block.text], self.service, 0)
             case "python", ["test"]:
@@ -129,14 +157,26 @@ class Reader:
             case "sh", []:
                 self._run([*SHELL, block.text], self.plain, int(block.options.get("fails", 0)))
             case "sh", ["service"]:
-                self._run([*SHELL, block.text], self.service, 0)
+                if "when" in block.options:
+                    self._wait(*block.options["when"].split(":"))
+                self._run([*SHELL, TERMINAL + block.text], self.service, 0)
             case "sh", ["elsewhere"]:
                 for command in commands(block.text):
                     assert any(command.startswith(known) for known in ELSEWHERE), f"nothing checks `{command}`"
             case "text", ["output"]:
                 assert block.text in self.said, self.said
+            case "text", ["loosely", "output"]:
+                missing = [line for line in block.text.splitlines() if not re.search(loosely(line), self.said)]
+                assert not missing, f"{missing}\n{self.said}"
             case language, words:
                 raise AssertionError(f"nothing says how a block of {language!r} {words} is checked")
+
+    def _wait(self, step: str, state: str) -> None:
+        """Wait until a step of the run that the page speaks of is in a state."""
+        run = (self.folder / ".run").read_text().strip()
+        with Client(api_url=self.service["SEGUE_API_URL"], api_key=self.service["SEGUE_API_KEY"]) as client:
+            changes = (event.step for event in client.events(run) if event.step is not None)
+            assert any((each.key, each.state) == (step, state) for each in changes), f"{step} was never {state}"
 
     def _run(self, command: list[str], environment: dict[str, str], code: int) -> None:
         ended = subprocess.run(
@@ -153,6 +193,7 @@ class Reader:
         assert "Traceback" not in self.said, self.said
 
 
+@pytest.mark.timeout(600)  # a page has as many commands as it needs
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_what_a_page_says_works(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     followed = blocks(page)
@@ -177,6 +218,38 @@ def test_a_block_that_says_nothing_of_its_check_is_refused(tmp_path: Path) -> No
         reader.follow(second)
 
 
+def test_output_that_is_shown_loosely_may_differ_in_spaces_and_durations_alone(tmp_path: Path) -> None:
+    reader = Reader(tmp_path / "work", None)
+    reader.said = "STEP   TOOK\nfit[0]     12.5 s   why: 0.96\n"
+    said = [
+        ("fit[0]  0.1 s  why: ...", True),
+        ("fit[0]  0.1 s  why: 0.9", True),
+        ("fit[0]  0.1 s  why: 0.97", False),
+        ("fit[1]  ...", False),
+        ("fit[0]  0x1 s", False),
+    ]
+    for line, holds in said:
+        block = Block(1, "text", frozenset({"output", "loosely"}), {}, f"STEP ...\n{line}\n")
+        try:
+            reader.follow(block)
+        except AssertionError:
+            assert not holds, line
+        else:
+            assert holds, line
+
+
+def test_another_tools_definition_must_be_well_formed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```yaml there\non: [push\n```\n```python there\ndef f(\n```\n```yaml there\non: push\n```\n")
+    broken_yaml, broken_python, fine = blocks(page)
+    reader = Reader(tmp_path / "work", None)
+    with pytest.raises(DefinitionError):
+        reader.follow(broken_yaml)
+    with pytest.raises(SyntaxError):
+        reader.follow(broken_python)
+    reader.follow(fine)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
@@ -188,6 +261,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, target
+
+
+def test_every_page_is_on_the_list_of_pages() -> None:
+    folder = REPOSITORY / "docs"
+    listed = (folder / "README.md").read_text()
+    assert [
+        page.name for page in folder.glob("*.md") if page.name != "README.md" and f"({page.name})" not in listed
+    ] == []
 
 
 def test_the_definition_of_the_readme_is_the_hello_example() -> None:

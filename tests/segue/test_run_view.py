@@ -1,0 +1,23 @@
+"""What the command line says of a step, in a few words."""
+
+from __future__ import annotations
+
+import pytest
+
+from segue.cli.run_view import note_of
+from segue.models import Step
+
+
+def step(state: str) -> Step:
+    error = {"type": "ExitCode", "message": "exit code 1\nand more", "detail": {}}
+    return Step.from_json({"key": "release", "state": state, "reason": "a reason", "error": error})
+
+
+@pytest.mark.parametrize("state", ["failed", "held", "retrying", "running"])
+def test_a_step_that_failed_shows_its_error_also_when_somebody_is_to_say_what_now(state: str) -> None:
+    assert note_of(step(state)) == "ExitCode: exit code 1"
+
+
+@pytest.mark.parametrize(("state", "note"), [("skipped", "a reason"), ("succeeded", ""), ("queued", "")])
+def test_a_reason_is_shown_where_it_is_worth_a_word(state: str, note: str) -> None:
+    assert note_of(step(state)) == note
