@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,20 @@ from segue import dag
 from tests.golden.record import VALID
 from tests.translator.random_definitions import definitions
 from translator import compile_document, compile_yaml, files_of_yaml
+from translator.type_checks import TypeChecks
 from translator.writing import Source, document_source, write_python, write_yaml, yaml_source
 from workflows.plan import Plan
 
 EXAMPLES = int(os.environ.get("SEGUE_EXAMPLES", "200"))
 WRITTEN = sorted((Path(__file__).parents[2] / "examples").glob("*/*.yaml"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def types_are_not_checked() -> Iterator[None]:
+    """The maker of random definitions knows no types, and what types an expression has is no matter of its spelling."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TypeChecks, "check", lambda checks: None)
+        yield
 
 
 def evaluated(text: str) -> dict[str, Any]:

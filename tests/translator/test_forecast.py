@@ -66,7 +66,7 @@ def test_a_condition_over_params_decides_before_the_run() -> None:
 def test_a_condition_over_outputs_is_left_open() -> None:
     found = told(
         """
-  a: {run: echo}
+  a: {python: "m:f"}
   b: {needs: {a: "${{ output.x > params.n }}"}, run: echo}
   c: {needs: b, run: echo}
   d: {if: "${{ params.n > 3 && steps.a.output.y }}", run: echo}
@@ -126,7 +126,7 @@ def test_no_state_that_can_be_is_left_out() -> None:
     states = ("succeeded", "failed", "upstream_failed", "skipped")
     for rule in rules:
         plan = plan_of(
-            "\n  a: {run: echo}\n  b: {needs: {a: output.x}, run: echo}\n  c: {needs: [a, b], run: echo}\n"
+            "\n  a: {python: 'm:f'}\n  b: {needs: {a: output.x}, run: echo}\n  c: {needs: [a, b], run: echo}\n"
             f"  d: {{needs: [a, b, c], trigger_rule: {rule}, run: echo}}\n"
         )
         found = outlooks(plan, lambda step, edge: None, failures=True)["d"]

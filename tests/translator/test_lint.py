@@ -27,7 +27,7 @@ def codes(text: str, **service: Any) -> list[str]:
     return [each.code for each in warnings(text, **service)]
 
 
-SOMETIMES = "  a: {run: echo, output: {ok: {type: integer}}}\n  b: {needs: {a: output.ok > 1}, run: echo}\n"
+SOMETIMES = "  a: {run: echo, output: {ok: {type: integer}}}\n  b: {needs: {a: output.ok > 1}, python: 'm:f'}\n"
 ANY = "params: {p: {type: integer, default: 1}}\n"
 
 NULL_READS = {
@@ -36,8 +36,9 @@ NULL_READS = {
         SOMETIMES + "  c: {needs: b, trigger_rule: all_done, run: echo, env: {X: '${{ steps.b.output?.x }}'}}\n",
     ),
     "a rule that starts at once": (
-        "  a: {run: echo}\n  c: {needs: a, trigger_rule: always, run: echo, env: {X: '${{ steps.a.output[0] }}'}}\n",
-        "  a: {run: echo}\n  c: {needs: a, run: echo, env: {X: '${{ steps.a.output[0] }}'}}\n",
+        "  a: {python: 'm:f'}\n"
+        "  c: {needs: a, trigger_rule: always, run: echo, env: {X: '${{ steps.a.output[0] }}'}}\n",
+        "  a: {python: 'm:f'}\n  c: {needs: a, run: echo, env: {X: '${{ steps.a.output[0] }}'}}\n",
     ),
     "one of several": (
         "  a: {run: echo}\n  b: {run: echo}\n"
@@ -111,20 +112,10 @@ PAIRS = {
         flow("  a: {if: 1 > 2, run: echo}\n"),
         flow("  a: {if: params.p > 2, run: echo}\n", ANY),
     ),
-    "a value that no enum has": (
-        Warned.CONSTANT,
-        flow("  a: {if: params.d == 'wien', run: echo}\n", "params: {d: {enum: [digits, wine], default: wine}}\n"),
-        flow("  a: {if: params.d == 'wine', run: echo}\n", "params: {d: {enum: [digits, wine], default: wine}}\n"),
-    ),
-    "a declared output": (
-        Warned.CONSTANT,
-        flow("  a: {run: echo, output: {q: {enum: [good, bad]}}}\n  b: {needs: {a: output.q == 'god'}, run: echo}\n"),
-        flow("  a: {run: echo, output: {q: {enum: [good, bad]}}}\n  b: {needs: {a: output.q == 'good'}, run: echo}\n"),
-    ),
     "a part that decides alone": (
         Warned.CONSTANT,
-        flow("  a: {run: echo}\n  b: {needs: {a: output.x > 1 || true}, run: echo}\n"),
-        flow("  a: {run: echo}\n  b: {needs: {a: output.x > 1 && true}, run: echo}\n"),
+        flow("  a: {python: 'm:f'}\n  b: {needs: {a: output.x > 1 || true}, run: echo}\n"),
+        flow("  a: {python: 'm:f'}\n  b: {needs: {a: output.x > 1 && true}, run: echo}\n"),
     ),
     "an alarm as the only leaf": (
         Warned.UNSEEN_FAILURE,
