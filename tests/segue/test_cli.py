@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,13 +45,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def used() -> float:
+    """Return the processor time that ended children of this process took, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
-    """The aim is 0.3 s; a machine that runs other tests beside may take longer, so the best of some tries counts."""
+    """The aim is 0.3 s; processor time is counted, whatever else the machine does, and the best of some tries."""
     best = float("inf")
     for _ in range(5):
-        began = time.perf_counter()
+        began = used()
         ended = segue("--help", cwd=tmp_path)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, used() - began)
     assert ended.code == 0
     for command in COMMANDS:
         assert f"\n  {command} " in ended.out

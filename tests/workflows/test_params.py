@@ -197,6 +197,6 @@ def test_items_that_must_be_unique_are_compared_by_content() -> None:
     assert check_params(schemas, {"x": [1, "1", [1], {"a": 1}]})["x"]
     with pytest.raises(ParamsError, match="has the same item twice"):
         check_params(schemas, {"x": [{"a": 1, "b": 2}, {"b": 2, "a": 1}]})
-    start = time.monotonic()
+    start = time.process_time()
     check_params(schemas, {"x": [*range(50_000), *map(str, range(50_000))]})
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
