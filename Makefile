@@ -4,6 +4,8 @@ UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
 ARGS ?=
+# Tests mostly wait, for servers and processes: files of them run beside each other.
+TOGETHER ?= -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fix record bench docs ui clean
@@ -15,7 +17,7 @@ demo: .venv/.synced ui ## Start everything, train and release a model, show it l
 	@$(BIN)/python examples/train-digits/demo.py $(ARGS)
 
 test: .venv/.synced ui ## Run all tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(TOGETHER) $(ARGS)
 
 lint: .venv/.synced ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -153,7 +153,10 @@ async def test_declared_output_gives_text_its_type(steps: Steps) -> None:
     ("script", "message"),
     [
         (":", "output.n is declared, but the step gave none"),
-        ("echo n=many >> $SEGUE_OUTPUT", 'output.n "many" is not an integer'),
+        (
+            "echo n=many >> $SEGUE_OUTPUT",
+            'output.n "many" is not an integer (its schema is {"type": "integer", "minimum": 0})',
+        ),
         ("echo n=-1 >> $SEGUE_OUTPUT", "output.n -1 is less than 0"),
     ],
 )

@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.routes.bundles import bundle_key
 from tests.api.conftest import Api
 from tests.api.samples import deployed, fresh, plan, recorded_run, schedule
+from workflows.messages import Cause, Event, EventTrigger, RunRequest, TriggerUpdate
 from workflows.plan import Trigger
 
 HELLO = """
@@ -207,13 +208,12 @@ async def test_schedules_follow_the_definition(api: Api, temporal: Client) -> No
     assert described.info.next_action_times[0].hour in (4, 5)
     action = described.schedule.action
     assert (action.workflow, action.id, action.task_queue) == (name, f"{name}-scheduled", "segue-control")
-    [request] = await temporal.data_converter.decode(action.args)
-    assert request["workflow"] == name
-    assert request["version"] is None
-    assert request["cause"] == {"kind": "schedule", "id": f"segue-{name}-0"}
+    [request] = await temporal.data_converter.decode(action.args, [RunRequest])
+    assert (request.workflow, request.version) == (name, None)
+    assert request.cause == Cause("schedule", f"segue-{name}-0")
     second = await temporal.get_schedule_handle(f"segue-{name}-1").describe()
-    [request] = await temporal.data_converter.decode(second.schedule.action.args)
-    assert request["params"] == {"who": "evening"}
+    [request] = await temporal.data_converter.decode(second.schedule.action.args, [RunRequest])
+    assert request.params == {"who": "evening"}
     assert second.schedule.action.id != action.id
 
     # Paused by hand, it stays paused; the rest follows the definition.
@@ -276,13 +276,10 @@ async def test_an_event_is_handed_to_the_listener(api: Api, temporal: Client) ->
         if event.HasField("workflow_execution_signaled_event_attributes")
     ]
     assert [signal.signal_name for signal in signals] == ["triggers", "fire", "fire"]
-    [update] = await temporal.data_converter.decode(signals[0].input.payloads)
-    assert update == {
-        "version": 1,
-        "triggers": [{"name": "data.ready", "condition": None, "debounce": 0.0, "params": {}}],
-    }
-    [event] = await temporal.data_converter.decode(signals[1].input.payloads)
-    assert event == {"id": "upload-1", "name": "data.ready", "payload": {"rows": 5}}
+    [update] = await temporal.data_converter.decode(signals[0].input.payloads, [TriggerUpdate])
+    assert update == TriggerUpdate(1, [EventTrigger("data.ready")])
+    [event] = await temporal.data_converter.decode(signals[1].input.payloads, [Event])
+    assert event == Event("upload-1", "data.ready", {"rows": 5})
 
 
 async def test_an_event_whose_run_is_there_is_not_handed_on(api: Api, temporal: Client) -> None:
