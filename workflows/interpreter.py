@@ -142,7 +142,8 @@ class DagRun:
             return self._end
         seconds = state.graph.plan.timeout
         self._set_deadline(seconds, f"the run took longer than its timeout of {seconds:g} s")
-        self._events.append(RunStarted(workflow.time()))
+        # Before what people said to the run in the moment of its start.
+        self._events.appendleft(RunStarted(workflow.time()))
         while True:
             state = self._work(state)
             if self._end is not None:

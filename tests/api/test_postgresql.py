@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg  # type: ignore[import-untyped]
+import httpx
 import pytest
 
 from tests.api.conftest import Api, running_api, settings_in
@@ -32,19 +33,29 @@ async def api(
         yield running
 
 
+async def posted(api: Api, body: dict[str, str], headers: dict[str, str]) -> httpx.Response:
+    """Start a run as a client does: one that is told to come back does so, with the same key."""
+    async with asyncio.timeout(100):
+        while (answer := await api.http.post("/runs", json=body, headers=headers)).status_code == 503:
+            assert "Retry-After" in answer.headers
+            await asyncio.sleep(0.1)
+    return answer
+
+
 async def test_fifty_requests_with_one_key_make_one_run(api: Api) -> None:
     made = await deployed(api.database, plan(fresh("pg-same")))
     headers = {"Idempotency-Key": fresh("pg-key")}
     body = {"workflow": made.workflow}
-    answers = await asyncio.gather(*(api.http.post("/runs", json=body, headers=headers) for _ in range(50)))
-    assert {answer.status_code for answer in answers} == {200, 201}
+    answers = await asyncio.gather(*(posted(api, body, headers) for _ in range(50)))
+    assert {answer.status_code for answer in answers} <= {200, 201}
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
-async def test_fifty_requests_without_a_key_make_fifty_runs(api: Api) -> None:
+async def test_fifty_requests_with_keys_of_their_own_make_fifty_runs(api: Api) -> None:
     made = await deployed(api.database, plan(fresh("pg-many")))
-    answers = await asyncio.gather(*(api.http.post("/runs", json={"workflow": made.workflow}) for _ in range(50)))
-    assert {answer.status_code for answer in answers} == {201}
+    body = {"workflow": made.workflow}
+    answers = await asyncio.gather(*(posted(api, body, {"Idempotency-Key": fresh("own")}) for _ in range(50)))
+    assert {answer.status_code for answer in answers} <= {200, 201}
     listed = await api.get("/runs", params={"workflow": made.workflow, "limit": 100})
     assert {run["id"] for run in listed["runs"]} == {answer.json()["id"] for answer in answers}
 

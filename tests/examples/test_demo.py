@@ -56,7 +56,7 @@ class Demo:
         return found
 
     def wait_for(self, words: str) -> None:
-        until(lambda: words in self.said or self.process.poll() is not None, seconds=100, what=f"`{words}`")
+        until(lambda: words in self.said or self.process.poll() is not None, seconds=300, what=f"`{words}`")
         assert words in self.said, self.said
 
 
@@ -76,7 +76,7 @@ def get(url: str) -> Any:
         return json.load(answer)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_demo_releases_a_model_outlives_a_crash_and_stops_at_ctrl_c(tmp_path: Path) -> None:
     with demo(tmp_path / "data", "-p", "trees=20") as first:
         first.wait_for("until Ctrl-C")
@@ -102,10 +102,10 @@ def test_the_demo_releases_a_model_outlives_a_crash_and_stops_at_ctrl_c(tmp_path
         assert "Traceback" not in second.said
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_the_demo_ends_with_the_run_when_asked_and_tells_a_script_how_it_was(tmp_path: Path) -> None:
     with demo(tmp_path / "data", "--once", "-p", "trees=none") as refused:
-        assert refused.process.wait(timeout=100) == 2
+        assert refused.process.wait(timeout=300) == 2
         assert "trees" in refused.said
         assert "Traceback" not in refused.said
         until(lambda: not refused.processes(), seconds=1, what="the end of all its processes")

@@ -22,7 +22,7 @@ triggers:
   - schedule: {cron: "0 6 * * MON", timezone: Europe/Paris}
     params: {n: 1}
 steps:
-  build: {run: make, env: {API: "${{ vars.API }}"}}
+  build: {run: make, env: {API: "${{ vars.API }}"}, output: {parts: {type: array}}}
   wine: {needs: {build: "${{ params.dataset == 'wine' }}"}, run: echo wine, queue: gpu}
   each: {needs: build, map: {over: "${{ steps.build.output.parts }}"}, run: echo "<&>"}
   big: {needs: each, if: "${{ params.n > 5 }}", uses: noop}

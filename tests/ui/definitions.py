@@ -53,3 +53,20 @@ steps:
       exit 3
   release: {needs: train, run: echo released}
 """
+
+PEOPLE = """
+segue: 1
+name: ui-people
+on_failure: hold
+params:
+  gate: {type: string}
+steps:
+  ask:
+    approve: {form: {rollout: {type: integer, minimum: 1, default: 10}}}
+  ship:
+    needs: {ask: "${{ output.approved }}"}
+    run: test -e "$GATE/ship" && echo "shipped to $ROLLOUT"
+    env: {GATE: "${{ params.gate }}", ROLLOUT: "${{ steps.ask.output.rollout }}"}
+finally:
+  clean: {run: echo cleaned}
+"""

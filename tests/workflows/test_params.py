@@ -186,9 +186,9 @@ def test_text_that_is_none_of_the_types_says_why(schema: dict[str, Any], text: s
 def test_text_that_is_not_of_the_type_is_refused() -> None:
     with pytest.raises(ParamsError) as caught:
         coerce_text(SCHEMAS, {"min_rows": "many", "grid": "NaN", "any": "[" * 100_000})
-    assert caught.value.errors == [
-        ParamProblem("params.min_rows", '"many" is not an integer (its schema is {"type": "integer", "minimum": 1})'),
-        ParamProblem("params.grid", '"NaN" is not an array'),
+    assert [(each.path, each.message.partition(" (its schema is ")[0]) for each in caught.value.errors] == [
+        ("params.min_rows", '"many" is not an integer'),
+        ("params.grid", '"NaN" is not an array'),
     ]
 
 

@@ -1,0 +1,63 @@
+"""What a person does on the run page: answering an approval, deciding about a step that is held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.ui.pages import OpenPage
+from tests.ui.service import Runs
+
+
+async def test_an_approval_with_its_form_and_a_held_step_are_decided_on_the_page(
+    open_page: OpenPage, runs: Runs, gate: Path
+) -> None:
+    run = await runs.start("ui-people", gate=str(gate))
+    page = (await open_page(f"/runs/{run}?step=ask")).page
+    await expect(page.locator("[data-test=reason]")).to_contain_text("Waits for an approval by anybody")
+    form = page.get_by_role("form", name="Approve or reject")
+    await expect(form.get_by_label("rollout")).to_have_value("10")
+
+    await form.get_by_label("rollout").fill("many")
+    await form.get_by_role("button", name="Approve").click()
+    await expect(form).to_contain_text("must be a whole number")
+    await form.get_by_label("rollout").fill("25")
+    await form.get_by_label("Comment").fill("looks good")
+    await form.get_by_role("button", name="Approve").click()
+    await expect(page.locator("[data-test=reason]")).to_contain_text("looks good")
+    await expect(form).to_have_count(0)
+
+    ship = page.locator("[role=treeitem][data-key='ship']")
+    await expect(ship).to_have_attribute("data-state", "held")
+    await expect(page.locator("[role=treeitem][data-key='clean']")).to_have_attribute("data-state", "waiting")
+    await ship.click()
+    (gate / "ship").touch()
+    await page.get_by_role("button", name="Try again").click()
+    await expect(ship).to_have_attribute("data-state", "succeeded")
+    ended = await runs.end(run)
+    steps = {step["key"]: step for step in ended["steps"]}
+    assert ended["state"] == "succeeded"
+    assert steps["ask"]["output"]["rollout"] == 25
+    assert steps["clean"]["state"] == "succeeded"
+
+
+async def test_a_rejection_needs_no_form_and_a_held_step_may_be_let_fail(
+    open_page: OpenPage, runs: Runs, gate: Path
+) -> None:
+    run = await runs.start("ui-people", gate=str(gate))
+    page = (await open_page(f"/runs/{run}?step=ask", width=400)).page
+    await page.get_by_role("button", name="Reject").click()
+    ended = await runs.end(run)
+    states = {step["key"]: step["state"] for step in ended["steps"]}
+    assert states == {"ask": "succeeded", "ship": "skipped", "clean": "succeeded"}
+
+    run = await runs.start("ui-people", gate=str(gate))
+    page = (await open_page(f"/runs/{run}?step=ask")).page
+    await page.get_by_role("form", name="Approve or reject").get_by_role("button", name="Approve").click()
+    ship = page.locator("[role=treeitem][data-key='ship']")
+    await expect(ship).to_have_attribute("data-state", "held")
+    await ship.click()
+    await page.get_by_role("button", name="Let it fail").click()
+    await expect(ship).to_have_attribute("data-state", "failed")
+    assert (await runs.end(run))["state"] == "failed"
