@@ -15,9 +15,8 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, CancelledError
+from temporalio.exceptions import ActivityError
 
 from workflows.admission import Admission
 from workflows.board import Board
@@ -38,13 +37,9 @@ from workflows.exchange import (
     SetTimer,
     StartChild,
     StartStep,
-    StepCancelled,
-    StepFailed,
-    StepSucceeded,
     StopRequested,
     TimerFired,
 )
-from workflows.failures import RunFailed, step_ended
 from workflows.journal import Journal
 from workflows.messages import (
     ANSWER_SIGNAL,
@@ -59,14 +54,13 @@ from workflows.messages import (
     Release,
     RunRequest,
     StepError,
-    StepResult,
     StepTask,
 )
 from workflows.messages import Event as Message
 from workflows.places import PLACE_SIGNAL, PlaceAnswer
 from workflows.plan import CONTROL_QUEUE, Step
 from workflows.state import State, begin
-from workflows.values import brief
+from workflows.terms import MAX_SUMMARY, duration, landed, never_again, raw, request_of, result_of, summary
 
 RECORD_LIMIT = timedelta(minutes=10)
 """How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
@@ -76,7 +70,6 @@ CHILD_TASK_SECONDS = 10.0
 """How long a workflow task of a child may take; its plan is not known here, and a replay of it must fit."""
 ATTEMPT_GRACE_SECONDS = 10.0
 """The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
-MAX_SUMMARY = 200
 MAX_REASON = 1_000
 
 _PATIENTLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
@@ -101,7 +94,7 @@ class DagRun:
 
     @workflow.init
     def __init__(self, arguments: Sequence[RawValue]) -> None:
-        self._request, self._unreadable = _request(arguments)
+        self._request, self._unreadable = request_of(arguments)
         self._events: deque[Event | _Landing] = deque()
         self._flying: dict[Place, asyncio.Task[RawValue]] = {}
         self._timers: dict[Place, asyncio.Task[None]] = {}
@@ -130,7 +123,7 @@ class DagRun:
         except Exception as mistake:
             end = self._mistaken(mistake)
         await self._record_end()
-        return _result(end)
+        return result_of(end)
 
     async def _run_plan(self) -> EndRun:
         self._journal.version = self._request.version or 0
@@ -172,7 +165,7 @@ class DagRun:
     @workflow.query(name=STATE_QUERY)
     def state(self, after: int = 0) -> RawValue:
         """Answer with `RunRecords`: the transitions after a number, as many as one message takes."""
-        return _raw(self._journal.batch(after)[0])
+        return raw(self._journal.batch(after)[0])
 
     async def _resolved(self) -> RunRequest:
         try:
@@ -206,7 +199,9 @@ class DagRun:
         """Let the core take the events that have come, and do what it commands."""
         while self._events and self._end is None:
             event = self._events.popleft()
-            state, commands = advance(state, _landed(event) if isinstance(event, _Landing) else event)
+            state, commands = advance(
+                state, landed(event.done, event.step, event.place, event.at) if isinstance(event, _Landing) else event
+            )
             for command in commands:
                 self._do(command, state)
         if self._end is not None or self._board.due():
@@ -246,10 +241,10 @@ class DagRun:
             activity_id=task.key,
             # Read by ourselves: what is no step's result then fails the step, not the run.
             result_type=RawValue,
-            summary=_summary(task, step),
+            summary=summary(task, step),
             start_to_close_timeout=timedelta(seconds=step.timeout.run + ATTEMPT_GRACE_SECONDS),
-            schedule_to_start_timeout=_duration(step.timeout.queue),
-            schedule_to_close_timeout=_duration(step.timeout.total),
+            schedule_to_start_timeout=duration(step.timeout.queue),
+            schedule_to_close_timeout=duration(step.timeout.total),
             heartbeat_timeout=timedelta(seconds=step.timeout.heartbeat),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=RetryPolicy(
@@ -257,7 +252,7 @@ class DagRun:
                 backoff_coefficient=step.retry.backoff,
                 maximum_interval=timedelta(seconds=max(step.retry.delay, step.retry.max_delay)),
                 maximum_attempts=step.retry.attempts,
-                non_retryable_error_types=_never_again(step.retry.unless),
+                non_retryable_error_types=never_again(step.retry.unless),
             ),
         )
         self._fly(place, handle, step)
@@ -366,7 +361,7 @@ class DagRun:
         try:
             await workflow.execute_activity(
                 RECORD_RUN,
-                _raw(batch),
+                raw(batch),
                 task_queue=CONTROL_QUEUE,
                 summary=f"changes up to {last}",
                 start_to_close_timeout=timedelta(seconds=30),
@@ -397,61 +392,3 @@ class DagRun:
             updates.append(cause.value_set(request.cause.kind))
         if updates:
             workflow.upsert_search_attributes(updates)
-
-
-def _request(arguments: Sequence[RawValue]) -> tuple[RunRequest, RunFailed | None]:
-    """Read the workflow's argument; it comes from anybody who can start a workflow, and raising here is too early."""
-    try:
-        return workflow.payload_converter().from_payload(arguments[0].payload, RunRequest), None
-    except Exception as problem:
-        error = StepError("InvalidRequest", f"the argument is no request for a run: {problem}")
-        return RunRequest(workflow.info().workflow_type), RunFailed(error)
-
-
-def _landed(landing: _Landing) -> Event:
-    """Turn the end of an activity into the core's event."""
-    done, place, at = landing.done, landing.place, landing.at
-    if done.cancelled():
-        return StepCancelled(at, place)
-    problem = done.exception()
-    if problem is not None:
-        return step_ended(problem, landing.step, place, at)
-    try:
-        if landing.step.kind == "workflow":
-            return StepSucceeded(
-                at, place, StepResult(workflow.payload_converter().from_payload(done.result().payload))
-            )
-        result: StepResult = workflow.payload_converter().from_payload(done.result().payload, StepResult)
-    except Exception as mismatch:
-        message = f"the worker of {landing.step.queue} gave what is no step's result: {mismatch}"
-        return StepFailed(at, place, StepError("OutputInvalid", message[:500]))
-    return StepSucceeded(at, place, result)
-
-
-def _result(end: EndRun) -> JSON:
-    if end.state == "cancelled":
-        raise CancelledError(end.reason)
-    if end.state == "failed":
-        raise RunFailed(end.error or StepError("RunFailed", end.reason))
-    return end.value
-
-
-def _summary(task: StepTask, step: Step) -> str:
-    title = step.description or step.id
-    if task.key != step.id:
-        title = f"{task.key} {brief(task.item)}" if not step.description else f"{title}: {brief(task.item)}"
-    # Temporal refuses more than 400 bytes here, and the run would hang on it.
-    return title.encode(errors="replace")[:MAX_SUMMARY].decode(errors="ignore")
-
-
-def _never_again(types: Sequence[str]) -> list[str]:
-    """Return the error types that end a step, in Temporal's words; a time limit that it keeps itself has its own."""
-    return [*types, "TemporalTimeout:StartToClose"] if "Timeout" in types else list(types)
-
-
-def _duration(seconds: float | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)
-
-
-def _raw(document: bytes) -> RawValue:
-    return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=document))
