@@ -24,7 +24,7 @@ from workflows.messages import MAX_TASK_BYTES
 from workflows.plan import INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
 
 DEFAULT_TIMEOUT = 86_400.0
-"""Seconds that a run may take when its definition does not say."""
+"""Seconds that a run may take when its definition does not say, beside those that its steps wait by the clock."""
 MAX_PLAN_BYTES = MAX_TASK_BYTES
 """A run's request carries its plan, and travels as one message."""
 
@@ -76,7 +76,7 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
         triggers=tuple(trigger.trigger for trigger in definition.triggers),
         code=Code(**_given(include=definition.include, requirements=definition.requirements)),
         output=definition.output,
-        timeout=definition.timeout or DEFAULT_TIMEOUT,
+        timeout=definition.timeout or DEFAULT_TIMEOUT + sum(_waits(step) for step in order),
         concurrency=definition.concurrency,
         **_given(max_parallel=definition.max_parallel, on_failure=definition.on_failure),
     )
@@ -105,6 +105,12 @@ def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> S
         origin=step.origin,
         **_given(queue=step.queue or defaults.queue, trigger_rule=step.trigger_rule),
     )
+
+
+def _waits(step: StepDefinition) -> float:
+    """Return how long a step waits for the clock or for a person, as far as that is written down."""
+    seconds = step.action.get("for" if step.kind == "wait" else "timeout") if step.kind in ("wait", "approve") else None
+    return seconds if isinstance(seconds, float) else 0.0
 
 
 def _given(**values: Any) -> dict[str, Any]:
