@@ -62,7 +62,13 @@ WORKFLOW = Group(
             "Steps and map items in flight at once.",
             str(_DEFAULT_PARALLEL),
         ),
-        Entry("timeout", DURATION, "duration", "Of the whole run; `wait` and `approve` steps add to its default what they may take.", "24h"),
+        Entry(
+            "timeout",
+            DURATION,
+            "duration",
+            "Of the whole run; `wait` and `approve` steps add to its default what they may take.",
+            "24h",
+        ),
         Entry(
             "on_failure",
             choice("finish", "stop", "hold"),
