@@ -93,7 +93,7 @@ def _step(step: Step, run: Run) -> dict[str, Any]:
 
 def _attempts(step: Step) -> list[dict[str, Any]]:
     """Return all attempts; the service may not have seen one that was over at once, but knows that it was."""
-    seen = {each.attempt: each for each in step.attempts}
+    seen = {each.attempt: each for each in step.attempts if each.state != "failed" or each.error is not None}
     return [_attempt(seen[number]) if number in seen else _UNSEEN for number in range(1, step.attempt + 1)]
 
 
