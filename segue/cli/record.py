@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.completion import run_ids
+from segue.cli.output_file import write_output
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", autocompletion=run_ids, show_default=False)]
 
@@ -35,5 +36,5 @@ def record(
     if output is None:
         typer.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8")
+    write_output(output, text)
     typer.echo(f"{output}: {run.id}, {run.state}, {len(run.steps)} steps and items")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.output_file import write_output
+
 
 def schema(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")] = None,
@@ -25,4 +27,4 @@ def schema(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        write_output(output, text)

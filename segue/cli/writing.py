@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.definitions import File, Workflow
+from segue.cli.output_file import write_output
 
 
 class Spelling(StrEnum):
@@ -42,7 +43,7 @@ def convert(
     if output is None:
         typer.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8")
+    write_output(output, text)
     typer.echo(f"{output} is {definition.name}, too: {definition.translated.plan_hash}", err=True)
 
 
@@ -69,7 +70,7 @@ def fmt(
         elif check:
             typer.echo(f"{file} would be laid out anew")
         else:
-            file.write_text(after, encoding="utf-8")
+            write_output(file, after)
             typer.echo(f"{file} is laid out anew")
     if check and changed:
         raise typer.Exit(1)
@@ -136,6 +137,6 @@ def _hash(text: str, to: Spelling, folder: Path) -> str:
         return translate("flow.yaml", text, None, folder).plan_hash
     with TemporaryDirectory(prefix="segue-") as scratch:
         path = Path(scratch) / "flow.py"
-        path.write_text(text, encoding="utf-8")
+        write_output(path, text)
         [document] = evaluate(path, os.environ.get("SEGUE_PYTHON"))
     return translate("flow.py", "", document, folder).plan_hash

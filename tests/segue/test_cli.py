@@ -248,3 +248,10 @@ def test_commands_say_what_to_install_when_the_server_is_not(folder: Path, tmp_p
         assert ended.returncode == 2, ended
         assert f"`segue {command[0]}` needs Segue's server: pip install" in ended.stderr
     assert os.environ.get("PYTHONPATH") is None
+
+
+def test_a_file_that_cannot_be_written_is_said_in_words(folder: Path) -> None:
+    for command in (["schema"], ["convert", "hello.yaml", "--to", "python"]):
+        ended = segue(*command, "-o", "nowhere/x.py", cwd=folder)
+        assert ended.code == 2
+        assert "nowhere/x.py cannot be written: No such file or directory." in ended.err
