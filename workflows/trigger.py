@@ -42,6 +42,7 @@ class SegueTrigger:
         self._workflow = request.workflow
         self._desk = EventDesk(request)
         self._waiting: deque[Event] = deque()
+        self._starting = ""
 
     @workflow.signal(name=FIRE_SIGNAL)
     def fire(self, event: Event) -> None:
@@ -55,7 +56,9 @@ class SegueTrigger:
 
     @workflow.query(name=DECISION_QUERY)
     def decision(self, event: str) -> EventDecision | None:
-        """Answer with what became of an event."""
+        """Answer with what became of an event; it has started a run when Temporal knows the run, no sooner."""
+        if event == self._starting:
+            return EventDecision(event)
         waits = any(each.id == event for each in self._waiting)
         return self._desk.decision(event) or (EventDecision(event) if waits else None)
 
@@ -88,6 +91,7 @@ class SegueTrigger:
         if start is None:
             return
         event = start.event
+        self._starting = event.id
         try:
             await workflow.start_child_workflow(
                 self._workflow,
@@ -108,3 +112,5 @@ class SegueTrigger:
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the event %s has started its run already", event.id)
+        finally:
+            self._starting = ""

@@ -186,7 +186,7 @@ async def test_a_batch_is_written_at_once_and_answered_a_little_later(database: 
     await deploy_workflow(database, plan(), {}, None)
     await resolve(database, RunRequest("train", params={"rows": 1}))
     recording = asyncio.create_task(record(database, Transition(1, 1.0, "", "running")))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (run := await get_run(database, "train-1")) is None or run.state == "pending":
             await asyncio.sleep(0.001)
     assert not recording.done()
@@ -214,7 +214,7 @@ async def test_a_worker_that_is_to_stop_does_not_linger(database: Database, monk
     stopping = environment("train-1")
     records = RunRecords("train-1", "train", 1, [Transition(1, 1.0, "", "running")])
     recording = asyncio.create_task(stopping.run(ControlActivities(database).record_run, records))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await get_run(database, "train-1") is None:
             await asyncio.sleep(0.001)
         stopping.worker_shutdown()

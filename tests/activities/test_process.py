@@ -66,21 +66,20 @@ async def test_nothing_survives_a_step_that_ended(bench: Bench, marked: Marked, 
 
 
 async def test_background_process_that_holds_the_pipes_does_not_hold_the_step(bench: Bench) -> None:
-    began = time.monotonic()
-    await bench.run("setsid sleep 1000 & echo done")
-    await bench.log.close()
-    assert time.monotonic() - began < 2
+    async with asyncio.timeout(30):
+        await bench.run("setsid sleep 1000 & echo done")
+        await bench.log.close()
     assert b"done" in bench.objects["logs/000001.ndjson"]
 
 
 async def test_cancelled_command_gets_a_moment_to_end_by_itself(bench: Bench, marked: Marked) -> None:
-    task = asyncio.create_task(bench.run("trap 'touch cleaned; exit' TERM; touch started; sleep 1000 & wait", grace=5))
+    script = "trap 'touch cleaned; exit' TERM; touch started; sleep 1000 & wait"
+    task = asyncio.create_task(bench.run(script, grace=1000))
     await bench.started("started")
-    began = time.monotonic()
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - began < 3
+    async with asyncio.timeout(30):  # it ends by itself, long before its grace is over
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert (bench.folder / "cleaned").exists()
     assert marked(bench.mark) == []
 
@@ -111,7 +110,7 @@ async def test_second_cancel_kills_at_once(bench: Bench, marked: Marked) -> None
 async def test_step_that_kills_its_parent_still_ends(bench: Bench, marked: Marked) -> None:
     exit = await bench.run("sleep 1000 & kill -9 $PPID; sleep 1000")
     assert exit == Exit(signal=signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while marked(bench.mark):
             await asyncio.sleep(0.01)
     assert await bench.run("exit 0") == Exit(code=0)
@@ -166,6 +165,6 @@ asyncio.run(ProcessHost().run(Command(("bash", "-c", script), env, pathlib.Path(
                 await asyncio.sleep(0.02)
         assert len(marked(mark)) >= 3
         worker.kill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while marked(mark):
             await asyncio.sleep(0.01)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -112,11 +111,9 @@ async def test_cancel_of_the_run_reaches_the_process(fleet: Fleet, marked: Calla
     with fleet.worker():
         handle = await fleet.start("shell", action={"script": script}, env=dict([mark.split("=")]))
         await fleet.logged(handle, "here")
-        began = time.monotonic()
         await handle.cancel()
         with pytest.raises(WorkflowFailureError):
-            await handle.result()
-        assert time.monotonic() - began < 6
+            await asyncio.wait_for(handle.result(), 30)  # long before the step's own time is over
         assert marked(mark) == []
         [folder] = {info.key.rpartition("/logs/")[0] for info in fleet.steps.objects.list(f"runs/{handle.id}/")}
         assert fleet.steps.log(folder, "stdout") == ["here", "asked"]
@@ -138,7 +135,7 @@ async def test_step_of_a_killed_worker_runs_again_on_another(
         await fleet.logged(handle, "here")
         assert len(marked(mark)) >= 3
         first.kill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while marked(mark):
             await asyncio.sleep(0.02)
     with fleet.worker():
@@ -154,11 +151,11 @@ async def test_stopped_worker_hands_its_step_to_another_at_once(fleet: Fleet, tm
         await fleet.logged(handle, "here")
         with fleet.worker():
             first.terminate()
-            began = time.monotonic()
             result = await asyncio.wait_for(handle.result(), 30)
             assert result.attempt == 2
-            assert time.monotonic() - began < 8
-            assert await asyncio.to_thread(first.wait, 10) == 0
+            # The worker said so itself: nobody had to wait until its heartbeats were missed.
+            assert (await last_failure(handle)).application_failure_info.type == "WorkerLost"
+            assert await asyncio.to_thread(first.wait, 30) == 0
 
 
 async def test_stopped_worker_spends_no_attempt_in_silence(fleet: Fleet) -> None:
@@ -213,6 +210,13 @@ async def test_failure_arrives_with_its_facts_and_without_our_frames(fleet: Flee
     assert (result["attempt"], result["folder"].split("/")[-1][:8]) == (2, "000.002-")
     assert error.failure.stack_trace == ""
     assert "Traceback" not in told
+
+
+async def last_failure(handle: WorkflowHandle[Any, Any]) -> Any:
+    """Return why the step's attempt before the last one ended, as the history tells it."""
+    history = await handle.fetch_history()
+    [started] = [event for event in history.events if event.HasField("activity_task_started_event_attributes")]
+    return started.activity_task_started_event_attributes.last_failure
 
 
 async def failure(handle: WorkflowHandle[Any, Any]) -> Any:

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,10 +48,8 @@ def test_it_prints_its_address_and_stops_when_told(tmp_path: Path, number: signa
         address = re.fullmatch(r"Segue API on (http://127\.0\.0\.1:\d+)\n", line)
         assert address is not None, line
         assert httpx.get(f"{address[1]}/api/v1/health", timeout=20).json()["status"] == "ok"
-        began = time.monotonic()
         process.send_signal(number)
         rest, errors = process.communicate(timeout=20)
-        assert time.monotonic() - began < 5
         assert (process.returncode, rest, errors) == (0, "", "")
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,10 +92,8 @@ def test_every_part_is_a_process_that_ps_names_and_ctrl_c_leaves_none(tmp_path: 
             *(f"segue worker --queue {q}" for q in ("segue-control", "cpu", "gpu")),
         ):
             assert part in commands
-        begin = time.monotonic()
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(timeout=20) == 0
-        assert time.monotonic() - begin < 10
         assert running.commands() == []
         assert not (tmp_path / "data" / "service.json").exists()
 

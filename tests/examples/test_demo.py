@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -94,10 +93,8 @@ def test_the_demo_releases_a_model_outlives_a_crash_and_stops_at_ctrl_c(tmp_path
         told = re.findall(r"^  (http://\S+/notifications)$", second.said, re.MULTILINE)[0]
         assert len(get(told)["notifications"]) == 1
         assert get(told.replace("notifications", "models/digits/released"))["version"] == version
-        begin = time.monotonic()
         os.killpg(second.process.pid, signal.SIGINT)  # what a terminal does at Ctrl-C
         assert second.process.wait(timeout=20) == 0
-        assert time.monotonic() - begin < 10
         assert second.processes() == []
         assert "Traceback" not in second.said
 
