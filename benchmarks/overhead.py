@@ -51,7 +51,7 @@ def fan_out(steps: int) -> Plan:
 
 async def segue_seconds(client: Client, plan: Plan) -> float:
     """Run a plan and return how long it took."""
-    request = RunRequest(plan.workflow, version=1, plan=plan.to_json())
+    request = RunRequest(plan.workflow, version=1, plan=plan.compact())
     return await _timed(
         lambda: client.execute_workflow(
             plan.workflow, request, id=f"{plan.workflow}-{uuid.uuid4().hex[:12]}", task_queue=CONTROL_QUEUE

@@ -22,7 +22,7 @@ from store.runs import RUN_COLUMNS, create_run
 from store.tables import ACTIVE_STEP_STATES, attempts, events, runs, step_is_active, steps
 from store.workflows import get_version
 from workflows.messages import Cause, RunRecords, RunRequest, Transition
-from workflows.plan import INTERPRETER_KINDS
+from workflows.plan import INTERPRETER_KINDS, Plan
 
 MANY_KEYS = 200
 """Above it, all rows of a run are read at once: a query has a limited number of parameters."""
@@ -137,7 +137,7 @@ async def get_request(database: Database, run: str) -> RunRequest | None:
     version = await get_version(database, request.workflow, request.version)
     if version is None:
         return None
-    request.plan = version.plan
+    request.plan = Plan.from_json(version.plan).compact()
     return request
 
 

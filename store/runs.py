@@ -19,6 +19,7 @@ from store.rows import Run, Step, row_as, step_as
 from store.tables import attempts, events, runs, steps
 from workflows.messages import RunRequest
 from workflows.plan import Plan
+from workflows.plan import Step as PlanStep
 
 RUN_COLUMNS = [runs.c[field.name] for field in fields(Run)]
 """All but what nobody lists: the request, which may be large."""
@@ -62,13 +63,14 @@ async def create_run(
     Raises:
         IdempotencyConflict: The key was used for another request.
     """
-    made, rows = _new_run(run, request, idempotency)
+    plan = Plan.from_json(request.plan) if request.plan else None
+    made, rows = _new_run(run, request, plan, idempotency)
     try:
         async with database.write() as connection:
             existing = await _existing(connection, run, idempotency)
             if existing is not None:
                 return existing, False
-            await insert_run(connection, rows, made, _step_rows(run, request.plan))
+            await insert_run(connection, rows, made, _step_rows(run, plan))
     except IntegrityError:
         # Another process made it between our look and our insert.
         async with database.read() as connection:
@@ -168,7 +170,9 @@ _BLANK: dict[str, Any] = {
 }
 
 
-def _new_run(run: str, request: RunRequest, idempotency: tuple[str, str] | None) -> tuple[Run, dict[str, Any]]:
+def _new_run(
+    run: str, request: RunRequest, plan: Plan | None, idempotency: tuple[str, str] | None
+) -> tuple[Run, dict[str, Any]]:
     made = Run(
         id=run,
         workflow=request.workflow,
@@ -180,7 +184,7 @@ def _new_run(run: str, request: RunRequest, idempotency: tuple[str, str] | None)
         params=request.params,
         output=None,
         error=None,
-        plan_hash=Plan.from_json(request.plan).content_hash if request.plan else "",
+        plan_hash=plan.content_hash if plan else "",
         seq=1,
         applied=0,
         created_at=datetime.now(UTC),
@@ -192,15 +196,15 @@ def _new_run(run: str, request: RunRequest, idempotency: tuple[str, str] | None)
     return made, {**asdict(made), "request": kept, "idempotency_key": key, "body_hash": body_hash}
 
 
-def _step_rows(run: str, plan: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _step_rows(run: str, plan: Plan | None) -> list[dict[str, Any]]:
     return [
-        step_row(run, step["id"], position=position, kind=step["kind"], queue=step["queue"], reason=_waits_for(step))
-        for position, step in enumerate(plan["steps"] if plan else ())
+        step_row(run, step.id, position=position, kind=step.kind, queue=step.queue, reason=_waits_for(step))
+        for position, step in enumerate(plan.steps if plan else ())
     ]
 
 
-def _waits_for(step: dict[str, Any]) -> str:
-    needs = [need["step"] for need in step["needs"]]
+def _waits_for(step: PlanStep) -> str:
+    needs = [need.step for need in step.needs]
     if not needs:
         return "waits for the run to start"
     return f"waits for {', '.join(needs[:5])}" + (f" and {len(needs) - 5} more" if len(needs) > 5 else "")

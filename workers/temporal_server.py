@@ -46,6 +46,8 @@ def server_command(database: Path, port: int, ui_port: int | None = None) -> lis
     command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
     # The default polls its transfer queue about 30 times a second: a dead 33 ms for each step of a chain.
     command += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
+    # More than 100 steps that end while the interpreter thinks would fail its task, and it would replay the whole run.
+    command += ["--dynamic-config-value", "history.maximumBufferedEventsBatch=5000"]
     for name, kind in SEARCH_ATTRIBUTES.items():
         command += ["--search-attribute", f"{name}={kind}"]
     return [*command, "--headless"] if ui_port is None else [*command, "--ui-port", str(ui_port)]

@@ -258,7 +258,7 @@ class Plan:
         return cast(dict[str, Any], json.loads(json.dumps(asdict(self), allow_nan=False)))
 
     def compact(self) -> dict[str, Any]:
-        """Return the plan as JSON for people to read: without the fields that have their default."""
+        """Return the plan as short JSON, without the fields that have their default; `from_json` reads it too."""
         return cast(dict[str, Any], _given(self))
 
     @property
@@ -272,7 +272,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Plan:
-        """Rebuild a plan from `to_json`'s object.
+        """Rebuild a plan from the object of `to_json` or of `compact`.
 
         Raises:
             ValueError: The document is of a newer format than this code reads.
@@ -285,7 +285,7 @@ class Plan:
         values["triggers"] = tuple(Trigger(**t) for t in document.get("triggers", ()))
         code = document.get("code")
         if code is not None:
-            values["code"] = Code(tuple(code["include"]), code["requirements"])
+            values["code"] = Code(**{**code, "include": tuple(code["include"])}) if "include" in code else Code(**code)
         if values.get("concurrency") is not None:
             values["concurrency"] = Concurrency(**values["concurrency"])
         return cls(**values)
@@ -307,12 +307,12 @@ def _default(each: Field[Any]) -> Any:
 
 def _step(document: dict[str, Any]) -> Step:
     values = dict(document)
-    values["needs"] = tuple(Edge(**edge) for edge in document["needs"])
-    retry = dict(document["retry"])
-    retry["unless"] = tuple(retry["unless"])
+    values["needs"] = tuple(Edge(**edge) for edge in document.get("needs", ()))
+    retry = dict(document.get("retry", {}))
+    retry["unless"] = tuple(retry.get("unless", ()))
     values["retry"] = Retry(**retry)
-    values["timeout"] = Timeout(**document["timeout"])
-    values["map"] = _map(document["map"])
+    values["timeout"] = Timeout(**document.get("timeout", {}))
+    values["map"] = _map(document.get("map"))
     return Step(**values)
 
 

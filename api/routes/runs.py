@@ -184,7 +184,7 @@ async def _request(database: Database, body: StartRun, actor: str) -> tuple[Plan
         cause=Cause("manual", actor),
         vars=await get_vars(database),
         bundle=version.bundle,
-        plan=version.plan,
+        plan=plan.compact(),
     )
     size = len(json.dumps(asdict(request)).encode())
     if size > MAX_REQUEST_BYTES:

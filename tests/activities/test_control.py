@@ -76,7 +76,7 @@ async def test_a_scheduled_run_gets_the_newest_version_checked_params_and_vars(d
     resolved = await resolve(database, request, "train-scheduled-1")
     assert (resolved.version, resolved.bundle, resolved.vars) == (2, "b" * 64, {"PREFIX": "p"})
     assert resolved.params == {"rows": 3, "name": "digits"}
-    assert resolved.plan == plan(description="newer").to_json()
+    assert resolved.plan == plan(description="newer").compact()
     run = await get_run(database, "train-scheduled-1")
     assert run is not None
     assert (run.state, run.version, run.cause_kind, run.cause_id) == ("pending", 2, "schedule", "segue-train-0")
@@ -88,7 +88,7 @@ async def test_a_version_that_was_asked_for_is_the_one_that_runs(database: Datab
     await deploy_workflow(database, plan(), {}, None)
     await deploy_workflow(database, plan(description="newer"), {}, None)
     resolved = await resolve(database, RunRequest("train", 1, {"rows": 1}))
-    assert (resolved.version, resolved.plan) == (1, plan().to_json())
+    assert (resolved.version, resolved.plan) == (1, plan().compact())
 
 
 async def test_resolving_again_gives_the_first_answer(database: Database) -> None:

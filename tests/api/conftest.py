@@ -68,11 +68,11 @@ async def running_api(settings: Settings) -> AsyncIterator[Api]:
     objects = open_object_store(settings.object_store)
     try:
         async with contextlib.AsyncExitStack() as stack:
-            anonymous = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10))
+            anonymous = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60))
             await anonymous.get("/api/v1/health")
             await database.migrate()
             key = await create_key(database, "tests")
-            http = httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10, headers={"Authorization": f"Bearer {key}"})
+            http = httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=60, headers={"Authorization": f"Bearer {key}"})
             await stack.enter_async_context(http)
             yield Api(http, anonymous, settings, database, objects, server, key)
     finally:
@@ -127,3 +127,12 @@ async def lonely_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     """An API whose Temporal is not there."""
     async with running_api(settings_in(tmp_path_factory.mktemp("lonely"), free_port())) as running:
         yield running
+
+
+async def posted(api: Api, body: dict[str, Any], headers: dict[str, str]) -> httpx.Response:
+    """Start a run as a client does: one that is told to come back does so, with the same key."""
+    async with asyncio.timeout(100):
+        while (answer := await api.http.post("/runs", json=body, headers=headers)).status_code == 503:
+            assert "Retry-After" in answer.headers
+            await asyncio.sleep(0.1)
+    return answer

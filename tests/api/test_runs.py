@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from api.run_ids import new_run_id
 from store.recording import get_request
 from store.vars import set_var
-from tests.api.conftest import Api
+from tests.api.conftest import Api, posted
 from tests.api.samples import deployed, fresh, mapped, move, plan, recorded_run
 from workflows.plan import Concurrency, Step
 
@@ -54,7 +54,7 @@ async def test_a_run_is_noted_and_started(api: Api, temporal: Client) -> None:
     request = await get_request(api.database, run["id"])
     assert request is not None
     assert request.vars["START_URL"] == "http://x"
-    assert request.plan == made.to_json()
+    assert request.plan == made.compact()
 
 
 async def test_temporal_gives_a_run_that_may_have_to_wait_for_a_place_the_time_to_do_so(
@@ -108,7 +108,7 @@ async def test_fifty_requests_with_one_key_make_one_run(api: Api) -> None:
     made = await deployed(api.database, plan(fresh("same"), params=PARAMS))
     body = {"workflow": made.workflow, "params": {"rows": 1}}
     headers = {"Idempotency-Key": fresh("key")}
-    answers = await asyncio.gather(*(api.http.post("/runs", json=body, headers=headers) for _ in range(50)))
+    answers = await asyncio.gather(*(posted(api, body, headers) for _ in range(50)))
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
     assert len((await api.get("/runs", params={"workflow": made.workflow}))["runs"]) == 1

@@ -49,7 +49,7 @@ def test_it_prints_its_address_and_stops_when_told(tmp_path: Path, number: signa
         assert address is not None, line
         assert httpx.get(f"{address[1]}/api/v1/health", timeout=20).json()["status"] == "ok"
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
         assert (process.returncode, rest, errors) == (0, "", "")
 
 
@@ -57,7 +57,7 @@ def test_a_port_in_use_is_said_plainly(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with serving(tmp_path, port) as process:
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in errors
     assert "Address already in use" in errors
