@@ -8,7 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -139,7 +139,7 @@ async def test_a_remote_job_gets_its_secrets_beside_what_the_service_answered(st
     await steps.run("http", action=action, secrets=texts)
     polls = [request for request in service.requests if request["method"] == "GET"]
     assert polls
-    assert all(request["path"].endswith("?key=" + quote(CANARY)) or CANARY in request["path"] for request in polls)
+    assert all(unquote(request["path"]).endswith(f"?key={CANARY}") for request in polls)
     # What is text in the plan's own part stays text: it is not read as a template a second time.
     assert {request["headers"]["authorization"] for request in polls} == {"${{ submit.json.href }} plain-canary"}
 
