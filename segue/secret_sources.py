@@ -52,14 +52,31 @@ class SecretSources:
             return False
 
 
+def secret_here(name: str) -> str:
+    """Return a secret of this machine.
+
+    Raises:
+        SegueError: It has none of that name, or none that can be used.
+    """
+    from segue.errors import SegueError
+
+    try:
+        value = SecretSources().find(name)
+    except SecretUnusable as unusable:
+        raise SegueError(f'The secret "{name}" cannot be used: {unusable}.') from None
+    if value is None:
+        raise SegueError(f'There is no secret "{name}" here.', hint=way_out(name, "the environment"))
+    return value
+
+
 def variable_of(name: str) -> str:
     """Return the environment variable of a secret."""
     return f"{PREFIX}{name.upper()}"
 
 
-def way_out(name: str) -> str:
+def way_out(name: str, where: str = "its environment") -> str:
     """Return what to do about a secret that no source has."""
-    return f"set {variable_of(name)} in its environment, or put a file {name} into the folder that {FOLDER} names"
+    return f"set {variable_of(name)} in {where}, or put a file {name} into the folder that {FOLDER} names"
 
 
 def _read(path: Path) -> str | None:

@@ -104,6 +104,9 @@ class LateText:
 
     parts: tuple[dict[str, str], ...]
 
+    def __str__(self) -> str:
+        return "".join(f"{OPENING} {part['late']} {CLOSING}" if "late" in part else part["text"] for part in self.parts)
+
     def rendered(self, scope: Mapping[str, JSON]) -> str:
         """Return the text.
 
