@@ -65,7 +65,7 @@ def secret_here(name: str) -> str:
     except SecretUnusable as unusable:
         raise SegueError(f'The secret "{name}" cannot be used: {unusable}.') from None
     if value is None:
-        raise SegueError(f'There is no secret "{name}" here.', hint=way_out(name, "the environment"))
+        raise SegueError(f'There is no secret "{name}" here: {way_out(name, "the environment")}.')
     return value
 
 
