@@ -20,6 +20,16 @@ MIN_CHARACTERS = 4
 _CUT = b"..."
 _LINE_LENGTHS = (64, 76)
 """Characters of base64 after which `openssl` and `base64` begin a new line."""
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_SAFE = (
+    "",
+    "/",
+    ":/?#[]@!$&'()*+,;=",
+    "".join(sorted(set(_PRINTABLE) - set('"#<>%'))),
+    "".join(sorted(set(_PRINTABLE) - set('"#<>?`{}%'))),
+)
+"""What is left as it is by those who percent-encode: a part of an address, a path, all of an address; and by browsers,
+and HTTP clients like ours, in a query and in a path."""
 _WORD = re.compile(rb"[A-Za-z0-9+/=_-]{16,}")
 _FEW = 8
 
@@ -166,7 +176,7 @@ def _spellings(text: str) -> Iterator[bytes]:
     for escaped in (json.dumps(text), json.dumps(text, ensure_ascii=False), repr(text), repr(raw).removeprefix("b")):
         yield escaped[1:-1].encode()
     yield text.replace("'", "'\\''").encode()  # a shell that shows what it does
-    for quoted in (quote(text, safe=""), quote(text), quote_plus(text)):
+    for quoted in (quote_plus(text), *(quote(text, safe=safe) for safe in _SAFE)):
         yield quoted.encode()
         yield _lower_escapes(quoted).encode()
     yield raw.hex().encode()

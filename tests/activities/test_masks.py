@@ -6,6 +6,7 @@ import base64
 import json
 from urllib.parse import quote, quote_plus
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ FORMS = {
     "base64 without its end": base64.b64encode(CANARY.encode()).decode().rstrip("="),
     "percent-encoded": quote(CANARY, safe=""),
     "percent-encoded as a path": quote(CANARY),
+    "percent-encoded as an address": str(httpx.URL(f"http://h/?{CANARY}")).partition("?")[2],
     "percent-encoded as a form": quote_plus(CANARY),
     "json": json.dumps(CANARY)[1:-1],
     "json in unicode": json.dumps(CANARY, ensure_ascii=False)[1:-1],
