@@ -181,7 +181,7 @@ class StepError:
 
     Attributes:
         type: The exception's class name, or one of ours: `ExitCode`, `Timeout`, `WorkerLost`, `HttpStatus`,
-            `OutputInvalid`, `InputInvalid`, `ExpressionError` ...
+            `OutputInvalid`, `InputInvalid`, `SecretMissing`, `ExpressionError` ...
         message: At most 4 KiB: head and tail.
         detail: Facts as data: exit code, signal, HTTP status, `log_tail` (last lines).
     """
