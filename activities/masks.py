@@ -17,6 +17,8 @@ from urllib.parse import quote, quote_plus
 
 MASK = b"***"
 MIN_CHARACTERS = 4
+MAX_LINES = 500
+"""Lines of a secret that are hidden each by itself: one search for each of them must not hold up a flood."""
 _CUT = b"..."
 _LINE_LENGTHS = (64, 76)
 """Characters of base64 after which `openssl` and `base64` begin a new line."""
@@ -166,7 +168,7 @@ def _forms(value: str) -> Iterator[bytes]:
     """Yield the forms of a secret that are hidden."""
     texts = dict.fromkeys([value, value.strip()])
     forms = [form for text in texts if len(text) >= MIN_CHARACTERS for form in _spellings(text)]
-    lines = [line.strip().encode() for line in value.splitlines()]
+    lines = [line.strip().encode() for line in value.splitlines()[:MAX_LINES]]
     return (form for form in (*forms, *lines) if len(form) >= MIN_CHARACTERS)
 
 
@@ -186,7 +188,8 @@ def _spellings(text: str) -> Iterator[bytes]:
         yield encoded.translate(bytes.maketrans(b"+/", b"-_"))
     whole = base64.b64encode(raw)
     for length in _LINE_LENGTHS:
-        yield from (whole[at : at + length] for at in range(0, len(whole), length) if len(whole) > length)
+        ends = range(0, min(len(whole), MAX_LINES * length), length) if len(whole) > length else ()
+        yield from (whole[at : at + length] for at in ends)
 
 
 def _lower_escapes(quoted: str) -> str:
