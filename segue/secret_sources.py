@@ -7,6 +7,7 @@ never part of a message. Knows the standard library alone.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ PREFIX = "SEGUE_SECRET_"
 FOLDER = "SEGUE_SECRETS_DIR"
 """The environment variable that names the folder with a file for each secret, as Docker and Kubernetes mount them."""
 MAX_SECRET_BYTES = 64 * 1024
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SecretUnusable(Exception):
@@ -37,6 +39,8 @@ class SecretSources:
         Raises:
             SecretUnusable: It cannot be read, is too large, or is not text.
         """
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+            return None  # a name is never a path: the translator takes no other
         variable = variable_of(name)
         value = self._environment.get(variable)
         if value:

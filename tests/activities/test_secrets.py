@@ -208,6 +208,9 @@ def test_sources_prefer_the_environment_and_drop_one_newline(tmp_path: Path) -> 
         "g": None,
     }
     assert SecretSources({}).find("a") is None
+    (tmp_path / "inner").mkdir()
+    inner = SecretSources({"SEGUE_SECRETS_DIR": str(tmp_path / "inner")})
+    assert [inner.find(name) for name in ("../a", str(tmp_path / "a"), "", ".", "a\n")] == [None] * 5
 
 
 @pytest.mark.parametrize(
