@@ -19,10 +19,14 @@ from activities.digest import digest_of
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed
 from activities.logs import LogSink
+from activities.masks import Masks
 from activities.process import ProcessHost
+from activities.revealing import secret_values
 from activities.scratch import ScratchSpace, remove
+from segue.secret_sources import SecretSources
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
 from workflows.messages import REFERENCE, StepResult, StepTask
+from workflows.secret_texts import filled
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -42,6 +46,7 @@ class Workshop:
         worker: The worker's identity.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
         threads: Where calls that block are made.
+        secrets: Where the values of secrets are found.
     """
 
     objects: ObjectStore
@@ -53,6 +58,7 @@ class Workshop:
     bundles: BundleCache
     environments: EnvironmentCache
     threads: ThreadPoolExecutor
+    secrets: SecretSources
 
 
 class Attempt:
@@ -63,6 +69,7 @@ class Attempt:
         number: Of the attempt, from 1, counted over generations.
         folder: Prefix of its objects; no other attempt ever writes under it.
         log: Where its output goes.
+        masks: Hides the attempt's secrets in what people will read.
         idempotency_key: Names this attempt to other services.
         remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
     """
@@ -79,6 +86,7 @@ class Attempt:
         self.folder = f"runs/{task.run}/{task.key}/{self.name}"
         self.idempotency_key = f"{task.run}/{task.key}/{task.generation}.{info.attempt}"
         self.log = LogSink(self._put_log)
+        self.masks = Masks()
         self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
         self._heartbeat: Sequence[Any] = info.heartbeat_details
         timeout = info.heartbeat_timeout
@@ -111,6 +119,19 @@ class Attempt:
             started_at=self.started_at,
             ended_at=time.time(),
         )
+
+    async def reveal(self, queue: str) -> None:
+        """Put the values of its secrets into the task, and have them hidden from here on.
+
+        Raises:
+            StepFailed: `SecretMissing`: this worker, of `queue`, has not all of them.
+        """
+        if not self.task.secrets:
+            return
+        values = await self.blocking(secret_values, self.task, self.workshop.secrets, queue)
+        self.masks = Masks(values)
+        self.log.hide(self.masks)
+        self.task = filled(self.task, values)
 
     async def blocking(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Make a call that blocks, in a thread."""

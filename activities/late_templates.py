@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from activities.errors import StepFailed
 from workflows.expressions import ExpressionError
 from workflows.messages import JSON
+from workflows.secret_texts import LateText
 from workflows.templates import OPENING, references, render
 
 LATE_NAMES = frozenset({"submit", "response"})
@@ -30,13 +31,14 @@ def rendered(template: JSON, scope: Mapping[str, JSON], where: str) -> JSON:
         return {name: rendered(value, scope, f"{where}.{name}") for name, value in template.items()}
     if isinstance(template, list):
         return [rendered(item, scope, f"{where}[{place}]") for place, item in enumerate(template)]
-    if not isinstance(template, str) or not _is_late(template):
+    if not isinstance(template, LateText) and not (isinstance(template, str) and _is_late(template)):
         return template
     try:
-        return render(template, scope)
+        return template.rendered(scope) if isinstance(template, LateText) else render(template, scope)
     except ExpressionError as error:
+        shown = template.strip() if isinstance(template, str) else error.text
         detail = {"where": where, "expression": error.text, "offset": error.offset}
-        raise StepFailed("ExpressionError", f"{where}: {error.message}: {template.strip()}", detail) from None
+        raise StepFailed("ExpressionError", f"{where}: {error.message}: {shown}", detail) from None
 
 
 def _is_late(text: str) -> bool:

@@ -2,7 +2,8 @@
 
 Lines of a stream keep their order. A segment is written at most half a second after its first line came. Memory is
 bounded: whoever writes faster than the store takes is made to wait, and beyond `MAX_LOG_BYTES` nothing is kept but a
-line that says so. A store that does not answer is tried again; in the end the step matters more than its log.
+line that says so. A store that does not answer is tried again; in the end the step matters more than its log. Secrets
+are hidden before a line is made, so nothing is cut or kept with one in it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Literal
+
+from activities.masks import MaskedStream, Masks
 
 logger = logging.getLogger("segue.activities")
 
@@ -54,6 +57,8 @@ class LogSink:
             "stdout": deque(maxlen=TAIL_LINES),
             "stderr": deque(maxlen=TAIL_LINES),
         }
+        self._masks = Masks()
+        self._masked: dict[Stream, MaskedStream] = {}
         self._buffer: list[bytes] = []
         self._size = 0
         self._segments = 0
@@ -68,6 +73,11 @@ class LogSink:
         """Return the last lines of a stream, cut to a readable length."""
         return list(self._tails[stream])
 
+    def hide(self, masks: Masks) -> None:
+        """Hide secrets in all that follows."""
+        self._masks = masks
+        self._masked = {"stdout": masks.stream(), "stderr": masks.stream()} if masks else {}
+
     def forget_tail(self) -> None:
         """Start the tails anew: what came before is not the step's own."""
         for tail in self._tails.values():
@@ -75,12 +85,14 @@ class LogSink:
 
     async def write(self, stream: Stream, data: bytes) -> None:
         """Take bytes of a stream, wherever they are cut; waits while the store is slower than the writer."""
+        if self._masked:
+            data = self._masked[stream].feed(data)
         self._append(stream, self._framers[stream].lines(data))
         await self._drained.wait()
 
     def line(self, text: str, stream: Stream = "stderr") -> None:
         """Take a line of our own; not for floods, since nothing makes the caller wait."""
-        self._append(stream, [text])
+        self._append(stream, [self._masks.text(text)])
 
     async def copy(self, stream: Stream, reader: asyncio.StreamReader) -> None:
         """Take everything from `reader` until its end."""
@@ -93,6 +105,8 @@ class LogSink:
         Args:
             patience: Seconds to wait for a store that does not answer, before the rest is given up.
         """
+        for stream, masked in self._masked.items():
+            self._append(stream, self._framers[stream].lines(masked.rest()))
         for stream, framer in self._framers.items():
             self._append(stream, framer.rest())
         self._give_up_at = time.monotonic() + patience

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from activities.declared import check_declared
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed, StepFailure, to_failure
 from activities.logs import PATIENCE_SECONDS
+from activities.masks import Masks
 from activities.operators import Operator
 from activities.operators.http import HttpOperator
 from activities.operators.noop import NoopOperator
@@ -29,6 +31,7 @@ from activities.process import ProcessHost
 from activities.scratch import ScratchSpace
 from activities.values import encode
 from segue.child_path import isolated
+from segue.secret_sources import SecretSources
 from store.objects import ObjectStore
 from workflows.messages import JSON, MAX_INLINE_BYTES, StepResult, StepTask
 
@@ -65,6 +68,7 @@ class StepActivities:
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
             environments=EnvironmentCache(cache_dir / "environments", processes, python),
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
+            secrets=SecretSources(),
         )
 
     def all(self) -> list[StepActivity]:
@@ -105,7 +109,8 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
         # Not as cancelled, which would be the step's end: another worker is to try it again.
         raise _failure(attempt, StepFailed("WorkerLost", "the worker was stopped while the step ran")) from None
     except Exception as error:
-        logger.exception("step %s of %s: a mistake of Segue's", attempt.task.key, attempt.task.run)
+        trace = attempt.masks.text(traceback.format_exc())
+        logger.error("step %s of %s: a mistake of Segue's\n%s", attempt.task.key, attempt.task.run, trace)
         message = f"Segue itself failed in this step ({type(error).__name__}: {error}); please report it"
         raise _failure(attempt, StepFailed("InternalError", message)) from None
     finally:
@@ -123,6 +128,7 @@ async def _bounded(operator: Operator, attempt: Attempt) -> JSON:
     clock = asyncio.timeout(limit)
     try:
         async with clock:
+            await attempt.reveal(activity.info().task_queue)
             return await operator.run(attempt)
     except TimeoutError:
         if not clock.expired():
@@ -138,14 +144,23 @@ async def _finish(attempt: Attempt, value: JSON) -> StepResult:
     if value is None:
         return attempt.result()
     document = await attempt.blocking(encode, value)
+    for name in await attempt.blocking(attempt.masks.names_in, document) if attempt.masks else ():
+        attempt.log.line(f'[segue] the output holds the secret "{name}": outputs are kept and shown as they are')
     reference = await attempt.put("output.json", document)
     return attempt.result(value if len(document) <= MAX_INLINE_BYTES else reference, reference)
 
 
 def _failure(attempt: Attempt, error: StepFailed) -> StepFailure:
+    error = _hidden(error, attempt.masks)
     logger.info("step %s of %s, attempt %d: %s", attempt.task.key, attempt.task.run, attempt.number, error.type)
     policy = activity.info().retry_policy
     return to_failure(error, attempt.result(), tuple(policy.non_retryable_error_types or ()) if policy else ())
+
+
+def _hidden(error: StepFailed, masks: Masks) -> StepFailed:
+    """Return a failure without secrets; it has not been cut yet, so none is there in part."""
+    message, detail = masks.text(error.message), masks.value(error.detail)
+    return StepFailed(masks.text(error.type), message, detail, retryable=error.retryable, ancestors=error.ancestors)
 
 
 async def _close_log(attempt: Attempt, hasty: bool) -> None:

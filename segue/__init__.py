@@ -33,7 +33,21 @@ if TYPE_CHECKING:
         UnexpectedAnswer,
         WaitTimeout,
     )
-    from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
+    from segue.expression import (
+        Expression,
+        event,
+        expr,
+        has,
+        item,
+        params,
+        response,
+        run,
+        secrets,
+        size,
+        submit,
+        vars,
+        workflow,
+    )
     from segue.functions.step import step
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
     from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
@@ -74,6 +88,7 @@ _HOMES = {
         "params",
         "response",
         "run",
+        "secrets",
         "size",
         "submit",
         "vars",
@@ -179,6 +194,7 @@ __all__ = [
     "params",
     "response",
     "run",
+    "secrets",
     "size",
     "step",
     "submit",

@@ -208,10 +208,30 @@ class WorkflowExpression(Expression):
         return decorated(function, options)
 
 
+class SecretsExpression(Expression):
+    """`secrets.TOKEN` is a secret that a step's worker will know.
+
+    Where a workflow that is a function is called as plain Python, it is the one of this machine.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        from segue.functions.step import in_workflow
+
+        if in_workflow.get():
+            from segue.secret_sources import secret_here
+
+            return secret_here(key)
+        return super().__getitem__(key)
+
+
 params = Expression("params")
 """The run's parameters."""
 vars = Expression("vars")
 """The service's variables, as they were when the run started."""
+secrets = SecretsExpression("secrets")
+"""Secrets: each step's worker resolves its own, so they stand only in what reaches a worker, such as `env`."""
 run = Expression("run")
 """The run: `run.id`, `run.started_at`."""
 workflow = WorkflowExpression("workflow")

@@ -1,6 +1,7 @@
 """The service's settings: one frozen object, read once from the environment in `main` and passed down.
 
-It never reads a file, and nothing else in the service reads `SEGUE_` variables.
+It never reads a file, and nothing else in the service reads `SEGUE_` variables, but for `segue.secret_sources`, whose
+values are no settings.
 """
 
 from __future__ import annotations

@@ -28,10 +28,22 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[Stack]:
+def secrets_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the workers of the session's stack look for secrets; a test puts a file there, under a name of its own."""
+    return tmp_path_factory.mktemp("secrets")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path, secrets_dir: Path) -> Iterator[Stack]:
     """The stack of `segue dev`: Temporal, API, workers, on free ports, with its data in a temporary folder."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
-        yield running
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGUE_SECRETS_DIR", str(secrets_dir))
+        stack.__enter__()
+    try:
+        yield stack
+    finally:
+        stack.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

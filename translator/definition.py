@@ -24,6 +24,8 @@ START_NAMES = frozenset({"params", "workflow", "event", "vars"})
 """What is known before a run's first step: what its concurrency key may speak of."""
 SHARED_NAMES = frozenset({"inputs", "run", "workflow", "vars"})
 """What a shared step may speak of, whichever workflow uses it."""
+SECRETS = "secrets"
+"""What the texts that reach a step's worker may speak of besides."""
 SPECIAL_NAMES = frozenset({"output", "submit", "response", "secrets", "inputs"})
 
 

@@ -61,6 +61,7 @@ class Code(StrEnum):
     NEVER_EQUAL = "E0310"
     UNKNOWN_FIELD = "E0311"
     RESULT_TYPE = "E0312"
+    SECRET = "E0313"
 
     UNKNOWN_NEED = "E0401"
     CYCLE = "E0402"

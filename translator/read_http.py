@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from translator import keys
-from translator.definition import Use
+from translator.definition import SECRETS, Use
 from translator.diagnostics import Code
 from translator.embedded import read_condition, read_template
 from translator.fields import Fields
@@ -26,7 +26,8 @@ class HttpReader:
 
     Args:
         step: What the step is called in messages.
-        names: What its expressions may speak of, without `submit` and `response`.
+        names: What its requests may speak of, without `submit` and `response`; what is made of the answers may speak
+            of no secrets.
         uses: Gets its expressions.
         report: Gets the problems.
     """
@@ -34,6 +35,7 @@ class HttpReader:
     def __init__(self, step: str, names: frozenset[str], uses: list[Use], report: Report) -> None:
         self.step = step
         self.names = names
+        self.kept = names - {SECRETS}
         self.uses = uses
         self.report = report
 
@@ -46,10 +48,10 @@ class HttpReader:
             message = f'"{job[0]}" and "{single[0]}" do not go together'
             hint = 'a single request has "url"; a remote job has "submit", "poll" and "cancel"'
             self.report.add(found.key(job[0]), Code.CONFLICT, message, hint)
-            return {}, self.names | {"submit", "response"}
+            return {}, self.kept | {"submit", "response"}
         if job:
-            return self._job(found), self.names | {"submit", "response"}
-        return {"request": self._request(found, self.names, "GET")}, self.names | {"response"}
+            return self._job(found), self.kept | {"submit", "response"}
+        return {"request": self._request(found, self.names, "GET")}, self.kept | {"response"}
 
     def _job(self, found: Fields) -> dict[str, Any]:
         action: dict[str, Any] = {}
@@ -124,7 +126,7 @@ class HttpReader:
         return sorted(set(codes))
 
     def _poll(self, found: Fields) -> dict[str, Any]:
-        url_names, answer_names = self.names | {"submit"}, self.names | {"submit", "response"}
+        url_names, answer_names = self.names | {"submit"}, self.kept | {"submit", "response"}
         poll: dict[str, Any] = {"url": self._url(found, url_names)}
         poll["every"] = found.duration("every", least=0.05) or DEFAULT_POLL_SECONDS
         found.require("until", "when is the job done? such as \"${{ response.json.state == 'done' }}\"")

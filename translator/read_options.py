@@ -25,6 +25,7 @@ OUR_ERROR_TYPES = (
     "Timeout",
     "WorkerLost",
     "InputInvalid",
+    "SecretMissing",
     "OutputInvalid",
     "ExpressionError",
 )

@@ -6,7 +6,7 @@ import keyword
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from translator import keys
-from translator.definition import COMMON_NAMES, EDGE_NAMES, EVENT_NAMES, NeedDefinition, StepDefinition
+from translator.definition import COMMON_NAMES, EDGE_NAMES, EVENT_NAMES, SECRETS, NeedDefinition, StepDefinition
 from translator.diagnostics import Code, one_of, shown
 from translator.embedded import read_condition, read_template
 from translator.fields import Fields, check_name, type_of
@@ -96,6 +96,11 @@ class StepReader:
         self.step = StepDefinition(name, key, index)
         self.names = names
 
+    @property
+    def worker_names(self) -> frozenset[str]:
+        """What the texts may speak of that reach the worker: secrets too, but for a shared step's own."""
+        return self.names if "inputs" in self.names else self.names | {SECRETS}
+
     def read(self, shared: SharedFiles) -> StepDefinition:
         """Read a step of a definition."""
         step, found = self.step, self.found
@@ -170,7 +175,7 @@ class StepReader:
         match key:
             case "http":
                 step.kind = "http"
-                step.action, names = HttpReader(self.what, self.names, step.uses, self.report).action(node)
+                step.action, names = HttpReader(self.what, self.worker_names, step.uses, self.report).action(node)
                 return names
             case "workflow":
                 step.kind, step.action = "workflow", read_call(node, step, self.what, self.report)
@@ -197,7 +202,7 @@ class StepReader:
             message = "a shared step cannot use another one"
             self.report.add(node, Code.CONFLICT, message, "use both from the definition")
         else:
-            shared.use(self.step, node, self.found, self.names)
+            shared.use(self.step, node, self.found, self.worker_names)
 
     def _needs(self) -> list[NeedDefinition]:
         node = self.found.get("needs")
@@ -237,19 +242,20 @@ class StepReader:
         if self._refused("with"):
             return {}
         inputs = {}
+        names = self.worker_names if self.step.kind == "python" else self.names
         for name, node in self.found.named("with", "names to values").items():
             if self.step.kind == "python" and (not name.isidentifier() or keyword.iskeyword(name)):
                 message = f'"{shown(name)}" cannot be the name of an argument'
                 self.report.add(self._entry_key("with", name), Code.BAD_NAME, message, "arguments are passed by name")
             elif self.step.kind == "workflow":
                 check_name(self._entry_key("with", name), name, VARIABLE, "a param", VARIABLE_RULE, self.report)
-            inputs[name] = read_template(node, self.names, self.step.uses, self.report)
+            inputs[name] = read_template(node, names, self.step.uses, self.report)
         return inputs
 
     def _env(self) -> dict[str, Any]:
         if self._refused("env"):
             return {}
-        env, uses = read_env(self.found, self.names)
+        env, uses = read_env(self.found, self.worker_names)
         self.step.uses += [use for of_name in uses.values() for use in of_name]
         return env
 

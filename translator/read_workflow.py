@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, get_args
 
 from translator import keys
-from translator.definition import COMMON_NAMES, START_NAMES, Defaults, OnFailure, WhenFull, WorkflowDefinition
+from translator.definition import COMMON_NAMES, SECRETS, START_NAMES, Defaults, OnFailure, WhenFull, WorkflowDefinition
 from translator.diagnostics import Code, shown
 from translator.embedded import read_template, refuse_expressions
 from translator.fields import Fields, check_name, type_of
@@ -124,7 +124,7 @@ def _defaults(found: Fields, report: Report) -> Defaults:
     if node is None:
         return Defaults()
     fields = Fields(node, report, '"defaults"', keys.DEFAULTS)
-    env, uses = read_env(fields, COMMON_NAMES)
+    env, uses = read_env(fields, COMMON_NAMES | {SECRETS})
     queue, retry, timeout = read_queue(fields), read_retry(fields, '"defaults"'), read_timeout(fields, '"defaults"')
     return Defaults(queue, retry, timeout, env, uses)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from translator.definition import (
     COMMON_NAMES,
     EVENT_NAMES,
+    SECRETS,
     START_NAMES,
     NeedDefinition,
     StepDefinition,
@@ -15,6 +16,7 @@ from translator.definition import (
 )
 from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.located import Report, Spot
+from translator.secret_places import NOT_HERE, PLACES, check_secret
 
 _FIELDS = {"run": ("id", "started_at", "state"), "workflow": ("name", "version")}
 _STEP_FIELDS = ("output", "status")
@@ -130,6 +132,8 @@ class References:
         root = path[0]
         if root not in use.names:
             self._not_here(root, use, at)
+        elif root == SECRETS:
+            check_secret(path, use, at, self.report)
         elif root == "steps":
             self._check_step(path, at)
         elif root == "params" and len(path) > 1 and path[1] not in self.definition.params:
@@ -147,8 +151,8 @@ class References:
             self._check_output(self.steps[use.edge_from], path[1:], at)
 
     def _not_here(self, root: str, use: Use, at: Spot) -> None:
-        if root == "secrets":
-            self.report.add(at, Code.NOT_SUPPORTED, '"secrets" is part of the language, but not supported yet')
+        if root == SECRETS:
+            self.report.add(at, Code.SECRET, NOT_HERE, PLACES)
         elif use.names == EVENT_NAMES and root in COMMON_NAMES:
             message = f'"{root}" is not known when an event arrives'
             hint = "the params and the condition of an event trigger can speak of `event` alone"
@@ -242,8 +246,9 @@ def check_shared(step: StepDefinition, inputs: Collection[str], report: Report) 
 
 
 def _check_shared_root(root: str, use: Use, inputs: Collection[str], at: Spot, report: Report) -> None:
-    if root == "secrets":
-        report.add(at, Code.NOT_SUPPORTED, '"secrets" is part of the language, but not supported yet')
+    if root == SECRETS:
+        message = "a shared step reads no secrets by itself: whoever uses it must see which ones it gets"
+        report.add(at, Code.SECRET, message, "add an input, and let the workflow give the secret under with")
     elif root in _ONLY_THERE:
         report.add(at, Code.NOT_HERE, f'there is no "{root}" here', _ONLY_THERE[root])
     elif root in COMMON_NAMES:

@@ -22,6 +22,7 @@ from translator.names import STEP_NAME, STEP_NAME_RULE, VARIABLE, VARIABLE_RULE
 from translator.read_step import StepReader
 from translator.read_waits import read_schema
 from translator.references import check_shared
+from translator.secret_places import check_put
 from translator.shared_files import MAX_FILES, is_local, path_of
 from translator.substitute import Substitution, has_expressions
 from translator.yaml_loader import load_yaml
@@ -212,6 +213,7 @@ def _put(shared: SharedStep, given: dict[str, Any], step: StepDefinition, at: No
         step.inputs = inputs.template(shared.step.inputs)
         step.env = inputs.template(shared.step.env)
         step.output = _computed(shared.step.output, inputs)
+        check_put(step, at, shared.path, report)
     except ExpressionError as error:
         message = f"with these values, an expression of {shared.path} is not one any more: {error.message}"
         report.add(at, Code.INPUT, message, "give a shorter value, or compute it in a step")

@@ -51,6 +51,7 @@ class TypeChecks:
             "steps": map_of({step.id: _step(step) for step in definition.steps.values()}),
             "run": _RUN,
             "workflow": _WORKFLOW,
+            "secrets": map_of({}, rest=STRING),
             "submit": ANSWER,
             "response": ANSWER,
         }

@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TextIO
 
+from segue.secret_sources import FOLDER, PREFIX
 from workers.parts import Part
 from workers.ports import choose_ports
 from workers.temporal_server import server_command
@@ -147,8 +148,8 @@ class Stack:
         logs.mkdir(exist_ok=True)
         environment = self._environment(ports)
 
-        def begin(name: str, command: list[str]) -> Part:
-            part = Part(name, command, environment, logs)
+        def begin(name: str, command: list[str], *, steps: bool = False) -> Part:
+            part = Part(name, command, environment if steps else without_secrets(environment), logs)
             self.parts.append(part)
             part.start()
             return part
@@ -162,7 +163,7 @@ class Stack:
         api = begin("api", [*ours, "api"])
         begin("worker control", [*ours, "worker", "--queue", CONTROL_QUEUE])
         for queue in self._queues:
-            begin(f"worker {queue}", [*ours, "worker", "--queue", queue])
+            begin(f"worker {queue}", [*ours, "worker", "--queue", queue], steps=True)
         self._until(temporal, lambda: asyncio.run(_temporal_answers(environment["SEGUE_TEMPORAL_ADDRESS"])))
         url = f"http://127.0.0.1:{ports['api']}"
         self._until(api, lambda: _answers(f"{url}/api/v1/health"))
@@ -219,6 +220,11 @@ class Stack:
                 raise StackError(f"{part.name} keeps dying ({part.log_path}):\n{part.log_tail()}")
             self._log(f"{part.name} ended ({_ending(status)}); starting it again")
             part.start()
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for those who run no steps: without the secrets of steps."""
+    return {name: value for name, value in environment.items() if not name.startswith(PREFIX) and name != FOLDER}
 
 
 def _stop(parts: list[Part]) -> None:

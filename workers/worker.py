@@ -143,6 +143,8 @@ def main(queues: list[str], slots: int | None = None) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    # It writes down each address whole, with what may be secret in its query.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(serve(Settings(), queues, slots or default_slots()))
     logging.shutdown()
     sys.stdout.flush()

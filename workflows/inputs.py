@@ -1,7 +1,8 @@
 """From a plan's step to the `StepTask` that a worker gets: templates rendered, sizes checked.
 
 What cannot be built is an `InputError` that names the step's key; nothing else is raised for what users wrote. An
-http step's strings that speak of `submit` or `response` are left for the worker, with the values they need beside them.
+http step's strings that speak of `submit` or `response` are left for the worker, with the values they need beside them;
+so are texts that hold secrets, whose values are not here.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any, TypeAlias
 
 from workflows.conditions import expression_error
 from workflows.expressions import ExpressionError
-from workflows.messages import JSON, MAX_TASK_BYTES, RunRequest, StepError, StepTask
+from workflows.messages import JSON, MAX_TASK_BYTES, RunRequest, SecretText, StepError, StepTask
 from workflows.plan import MAX_MAP_ITEMS, Map, Plan, Step
+from workflows.secret_texts import Place, late_paths, parts_of, place_name, taken_out
 from workflows.templates import references, render
 from workflows.values import brief, json_size, unwrap, wrap
 
@@ -70,6 +72,7 @@ def build_task(
     Raises:
         InputError: An expression fails, or the task is larger than `MAX_TASK_BYTES`.
     """
+    step, held = taken_out(step)
     task = StepTask(
         run=identity.run,
         workflow=identity.workflow,
@@ -87,6 +90,7 @@ def build_task(
         requirements=identity.requirements,
         timeout=step.timeout.run,
     )
+    task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":
         _render_http(task, step, scope)
     _check_size(task)
@@ -164,8 +168,15 @@ def rendered(template: JSON, scope: Scope, where: str) -> JSON:
         raise InputError(expression_error(problem, where)) from None
 
 
+def _secret_text(step: Step, place: Place, text: str, scope: Scope) -> SecretText:
+    try:
+        return SecretText([*place], parts_of(text, scope, WORKER_ROOTS))
+    except ExpressionError as problem:
+        raise InputError(expression_error(problem, place_name(step.kind, [*place]))) from None
+
+
 def _render_http(task: StepTask, step: Step, scope: Scope) -> None:
-    later: set[tuple[str, ...]] = set()
+    later = {path for text in task.secrets for path in late_paths(text.parts) if path[0] not in WORKER_ROOTS}
     task.action = _render_known(step.action, scope, "http", later)
     if step.output is not None:
         task.output = {
@@ -212,9 +223,10 @@ def _values_of(paths: Iterable[tuple[str, ...]], scope: Scope) -> dict[str, JSON
 
 def _check_size(task: StepTask) -> None:
     sizes = {}
-    for name in ("inputs", "env", "action", "scope", "item"):
+    for name in ("inputs", "env", "action", "scope", "item", "secrets"):
+        value = getattr(task, name)
         try:
-            sizes[name] = json_size(getattr(task, name))
+            sizes[name] = json_size([text.parts for text in value] if name == "secrets" else value)
         except ValueError as problem:
             raise invalid(_PLACES[name], f"is not JSON: {problem}") from None
     total = sum(sizes.values())
@@ -228,7 +240,14 @@ def _check_size(task: StepTask) -> None:
         )
 
 
-_PLACES = {"inputs": "with", "env": "env", "action": "the step itself", "scope": "the step itself", "item": "map.over"}
+_PLACES = {
+    "inputs": "with",
+    "env": "env",
+    "action": "the step itself",
+    "scope": "the step itself",
+    "item": "map.over",
+    "secrets": "the texts with secrets",
+}
 
 
 def invalid(where: str, message: str, **facts: JSON) -> InputError:

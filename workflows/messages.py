@@ -100,6 +100,22 @@ class RunRequest:
 
 
 @dataclass(slots=True)
+class SecretText:
+    """A text of a task that its worker puts together, since it holds secrets; the task has a null in its place.
+
+    Made from the plan alone: no value of a run ever becomes one, whatever it looks like.
+
+    Attributes:
+        at: Where it goes: a field of the task (`inputs`, `env`, `action`), then keys and indexes.
+        parts: In order: `{"text": as it is}`, `{"secret": name}` or, in an http step, `{"late": expression}` over
+            `submit` and `response`.
+    """
+
+    at: list[Any]
+    parts: list[dict[str, str]]
+
+
+@dataclass(slots=True)
 class StepTask:
     """The argument of a step's activity (activity type: the step's kind).
 
@@ -114,6 +130,7 @@ class StepTask:
         requirements: Path of the requirements file in the bundle.
         timeout: Seconds after which the worker itself ends the attempt, with its log; Temporal's own limit is a little
             longer. None: Temporal's limit alone.
+        secrets: The texts that hold secrets. The values are on the worker, and never in here.
     """
 
     run: str
@@ -132,6 +149,7 @@ class StepTask:
     bundle: str | None = None
     requirements: str | None = None
     timeout: float | None = None
+    secrets: list[SecretText] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -163,7 +181,7 @@ class StepError:
 
     Attributes:
         type: The exception's class name, or one of ours: `ExitCode`, `Timeout`, `WorkerLost`, `HttpStatus`,
-            `OutputInvalid`, `InputInvalid`, `ExpressionError` ...
+            `OutputInvalid`, `InputInvalid`, `SecretMissing`, `ExpressionError` ...
         message: At most 4 KiB: head and tail.
         detail: Facts as data: exit code, signal, HTTP status, `log_tail` (last lines).
     """

@@ -103,7 +103,8 @@ class RemoteJob:
                     raise
             else:
                 if _holds(poll.get("fail_if"), scope, "fail_if"):
-                    raise StepFailed("JobFailed", _failure(poll["fail_if"], scope["response"]))
+                    response = self._attempt.masks.value(scope["response"])
+                    raise StepFailed("JobFailed", _failure(poll["fail_if"], response))
                 if _holds(poll["until"], scope, "until"):
                     return scope
             await asyncio.sleep(poll["every"])

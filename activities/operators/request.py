@@ -15,6 +15,7 @@ import httpx
 
 from activities.attempt import Attempt
 from activities.errors import StepFailed, clip
+from activities.masks import Masks
 from activities.references import as_text, refuse_files
 from activities.values import MAX_DOCUMENT_BYTES, decode
 from store.objects import CHUNK_BYTES
@@ -80,7 +81,7 @@ async def ask(
         headers["Content-Type"] = kind
     params = {name: as_text(value) for name, value in request.get("params", {}).items()}
     began = time.monotonic()
-    shown = f"{method} {_shown(url)}"
+    shown = f"{method} {_shown(attempt.masks.text(url))}"
     try:
         async with client.stream(method, url, headers=headers, params=params or None, content=content) as response:
             answer = await _read(response, shown)
@@ -90,7 +91,7 @@ async def ask(
         attempt.log.line(f"{shown}: {_reason(error)}")
         raise StepFailed("HttpError", f"{shown}: {_reason(error)}", {"method": method}) from None
     attempt.log.line(f"{shown} -> {answer.status} in {(time.monotonic() - began) * 1000:.0f} ms", "stdout")
-    _check_status(answer, request.get("expect"), method, shown)
+    _check_status(answer, request.get("expect"), method, shown, attempt.masks)
     return answer
 
 
@@ -134,11 +135,11 @@ def _json(text: str, response: httpx.Response) -> JSON:
         return None
 
 
-def _check_status(answer: Answer, expect: list[int] | None, method: str, shown: str) -> None:
+def _check_status(answer: Answer, expect: list[int] | None, method: str, shown: str, masks: Masks) -> None:
     if answer.status in expect if expect else 200 <= answer.status < 300:
         return
     wanted = f", not {' or '.join(str(code) for code in expect)}" if expect else ""
-    body = clip(answer.text, SHOWN_BYTES)
+    body = clip(masks.text(answer.text), SHOWN_BYTES)
     raise StepFailed(
         "HttpStatus",
         f"{shown} answered {answer.status}{wanted}" + (f": {body}" if body else ""),

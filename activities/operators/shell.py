@@ -12,6 +12,7 @@ import signal
 from activities.attempt import Attempt
 from activities.declared import typed_text
 from activities.errors import StepFailed
+from activities.masks import Masks
 from activities.process import Exit
 from activities.references import Inputs, Outputs
 from activities.values import MAX_DOCUMENT_BYTES, checked, invalid
@@ -37,7 +38,7 @@ class ShellOperator:
         await finish(attempt, Outputs(attempt, place.artifacts), failure)
         if failure:
             raise failure
-        return checked(typed_text(await attempt.blocking(_read_output, place), attempt.task.output))
+        return checked(typed_text(await attempt.blocking(_read_output, place, attempt.masks), attempt.task.output))
 
 
 def exit_failure(exit: Exit, what: str, attempt: Attempt) -> StepFailed | None:
@@ -70,7 +71,7 @@ def _shell(place: Workplace) -> tuple[str, ...]:
     return ("sh", "-e")
 
 
-def _read_output(place: Workplace) -> dict[str, str]:
+def _read_output(place: Workplace, masks: Masks) -> dict[str, str]:
     try:
         with place.output.open("rb") as file:
             data = file.read(MAX_DOCUMENT_BYTES + 1)
@@ -79,13 +80,17 @@ def _read_output(place: Workplace) -> dict[str, str]:
     if len(data) > MAX_DOCUMENT_BYTES:
         raise invalid("$SEGUE_OUTPUT", f"has more than {MAX_DOCUMENT_BYTES:,} bytes; leave a file in $SEGUE_ARTIFACTS")
     try:
-        return parse_output(data.decode())
+        return parse_output(data.decode(), masks)
     except UnicodeDecodeError as error:
         raise invalid("$SEGUE_OUTPUT", f"is not UTF-8 (byte {error.start})") from None
 
 
-def parse_output(text: str) -> dict[str, str]:
+def parse_output(text: str, masks: Masks | None = None) -> dict[str, str]:
     """Return the values of `key=value` lines and `key<<END` blocks; a key's last value counts.
+
+    Args:
+        text: What a script left.
+        masks: Hides secrets in messages.
 
     Raises:
         StepFailed: `OutputInvalid`, naming the line.
@@ -98,7 +103,8 @@ def parse_output(text: str) -> dict[str, str]:
             continue
         key, mark, value = _split(line)
         if not mark or not key:
-            raise invalid(f"$SEGUE_OUTPUT line {number}", f"is neither key=value nor key<<END: {line[:80]!r}")
+            shown = (masks or Masks()).text(line)[:80]
+            raise invalid(f"$SEGUE_OUTPUT line {number}", f"is neither key=value nor key<<END: {shown!r}")
         if mark == "<<":
             block = []
             for _, inner in lines:

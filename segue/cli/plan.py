@@ -69,6 +69,7 @@ def _forecast(compiled: dict[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
     from segue.cli.server_packages import server_packages
     from segue.errors import InvalidParams
+    from segue.secret_sources import SecretSources
 
     with server_packages("plan"):
         from translator.forecast.forecast import forecast
@@ -83,7 +84,8 @@ def _forecast(compiled: dict[str, Any], given: Mapping[str, Any]) -> dict[str, A
         problems = [(problem.path, problem.message) for problem in error.errors]
         raise InvalidParams("The params do not fit the workflow.", problems) from None
     variables, pollers = ask_service(sorted({step.queue for step in plan.steps}))
-    return forecast(plan, values, variables, pollers, datetime.now(UTC)).to_json()
+    found = forecast(plan, values, variables, pollers, datetime.now(UTC), SecretSources().has)
+    return found.to_json()
 
 
 def ask_service(queues: list[str]) -> tuple[dict[str, Any] | None, dict[str, int] | None]:

@@ -44,7 +44,9 @@ def _given(plan: JSON, forecast: JSON) -> Iterator[str]:
     for name in forecast["vars"]:
         known = ", no service is asked" if missing is None else ", not set on the service" if name in missing else ""
         yield f"var {name}{known}"
-    yield from (f"secret {name}" for name in forecast["secrets"])
+    missing = forecast["missing_secrets"] or []
+    for name in forecast["secrets"]:
+        yield f"secret {name}" + (", missing here (workers resolve them)" if name in missing else "")
     for compiled, trigger in zip(plan["triggers"], forecast["triggers"], strict=True):
         spec = compiled["spec"]
         zone = f" {spec['timezone']}" if "timezone" in spec else ""

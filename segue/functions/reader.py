@@ -8,9 +8,10 @@ import enum
 from typing import Any
 
 from segue.codes import Code
+from segue.expression import secrets
 from segue.functions import meaning
 from segue.functions.flow import Flow, Unusable
-from segue.functions.kinds import ANY, BOOL, INT, Kind
+from segue.functions.kinds import ANY, BOOL, INT, STR, Kind
 from segue.functions.meaning import Refused
 from segue.functions.names import MISSING, constant
 from segue.functions.problems import unsupported
@@ -112,6 +113,8 @@ class Reader:
 
     def _static(self, node: ast.expr, name: str) -> Value:
         found = self.flow.names.static(node, self.flow.variables)
+        if found is secrets:
+            return Value("secrets", kind=Kind("dict", item=str))
         if found is MISSING:
             raise self.flow.names.unknown(name.partition(".")[0], self.flow.variables)
         if hasattr(found, "__segue_step__"):
@@ -125,6 +128,8 @@ class Reader:
     def _attribute(self, node: ast.Attribute) -> Value:
         if self.flow.names.static(node, self.flow.variables) is not MISSING:
             return self._static(node, ast.unparse(node))
+        if self.flow.names.static(node.value, self.flow.variables) is secrets:
+            return member(Value("secrets"), node.attr, STR)
         value = self.value(node.value)
         match value.kind.name:
             case "any":

@@ -30,6 +30,7 @@ def run(
     unmocked: Unmocked = "refuse",
     at: Moment = START,
     vars: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
     event: Any = None,
     cancel_at: Duration | Moment | None = None,
     run_id: str | None = None,
@@ -49,6 +50,7 @@ def run(
             or with an example of its declared output.
         at: When the run starts.
         vars: The service's variables.
+        secrets: What workers find, by name; of a secret that is not among them a step gets `<secret NAME>`.
         event: The payload of the event that starts the run; the trigger's params are computed from it.
         cancel_at: When somebody cancels the run: a duration after its start, or a moment.
         run_id: What `run.id` is.
@@ -71,6 +73,7 @@ def run(
         _script(steps, events, unmocked),
         params=params,
         vars=vars or {},
+        secrets=secrets or {},
         event=event,
         at=start,
         run_id=run_id or f"{engine.plan.workflow}-test",

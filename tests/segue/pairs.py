@@ -197,6 +197,29 @@ with DAG("flow", params={"rows": 0}, triggers=[
     a = EmptyOperator()
 """,
     ),
+    "secrets": (
+        """
+params: {user: {type: string, default: ada}}
+defaults: {env: {LICENCE: "${{ secrets.LICENCE }}"}}
+steps:
+  load:
+    python: m:load
+    with: {login: {user: "${{ params.user }}", password: "${{ secrets.PASSWORD }}"}}
+  send: {needs: load, run: ./send, env: {AUTHORIZATION: "Bearer ${{ secrets.TOKEN }}"}}
+  tell: {needs: send, http: {url: "https://example.com/${{ secrets.HOOK }}", headers: {X-Key: "${{ secrets.KEY }}"}}}
+""",
+        """
+from segue import secrets
+
+with DAG("flow", params={"user": "ada"}, default_args={"env": {"LICENCE": secrets.LICENCE}}):
+    load = PythonOperator(
+        python_callable="m:load", op_kwargs={"login": {"user": params.user, "password": secrets.PASSWORD}}
+    )
+    send = BashOperator(bash_command="./send", env={"AUTHORIZATION": f"Bearer {secrets.TOKEN}"})
+    tell = HttpOperator(url=f"https://example.com/{secrets.HOOK}", headers={"X-Key": secrets.KEY})
+    load >> send >> tell
+""",
+    ),
     "uses": (
         """
 params: {user: {type: string, default: ada}}

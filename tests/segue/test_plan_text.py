@@ -61,3 +61,14 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "finally, however the run ends:",
         "clean   shell on cpu: ./clean",
     ]
+
+
+def test_a_secret_that_this_machine_has_not_is_named() -> None:
+    text = 'segue: 1\nname: flow\nsteps: {a: {run: ./a, env: {A: "${{ secrets.A }}", B: "x ${{ secrets.B }}"}}}\n'
+    plan = compile_yaml(text, "flow.yaml", {})
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    told = forecast(plan, {}, None, None, now, {"B"}.__contains__).to_json()
+    assert (told["secrets"], told["missing_secrets"]) == (["A", "B"], ["A"])
+    lines = [*plan_lines(plan.to_json(), told)]
+    assert lines[1:3] == ["  secret A, missing here (workers resolve them)", "  secret B"]
+    assert forecast(plan, {}, None, None, now).missing_secrets is None

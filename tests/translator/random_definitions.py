@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 IDS = ["a", "b", "train", "check-data", "Fetch", "in", "class", "item", "params", "run", "output", "x_y", "vars", "dag"]
-IDS += ["print", "event", "size", "has", "expr", "env", "a-b", "a_b", "match", "true"]
+IDS += ["print", "event", "size", "has", "expr", "env", "a-b", "a_b", "match", "true", "secrets"]
+SECRETS = ["${{ secrets.TOKEN }}", "https://x/${{ secrets['TOKEN'] }}?n=${{ run.id }}", "http://${{ secrets.in_ }}"]
 VARIABLES = ["item", "hp", "row", "env", "json", "limit", "x", "class", "url"]
 PARAMS = ["dataset", "grid", "n", "class", "in_", "items", "_x", "name"]
 TEXTS = [
@@ -123,6 +124,7 @@ class Maker:
             made["map"] = mapped
         if kind in ("run", "python") and self.maybe():
             made["env"] = {key: self.template(scope, empty=False) for key in self.some(["A", "PATH_TO", "_x"], 2)}
+            made["env"] |= {key: self.one(SECRETS) for key in self.some(["S"], 1)}
         optional = {
             "description": self.text(blank=False),
             "trigger_rule": self.one(RULES),
@@ -152,7 +154,7 @@ class Maker:
         return self.one([True, True, False, None, self.condition(scope), self.condition(scope)])
 
     def request(self, scope: list[str]) -> dict[str, Any]:
-        made = {"url": self.one(["https://example.com/x", "${{ vars.API }}/x", "${{ vars.API }}"])}
+        made = {"url": self.one(["https://example.com/x", "${{ vars.API }}/x", "${{ vars.API }}", *SECRETS])}
         body = self.one([{"json": self.template(scope)}, {"body": "n=${{ run.id }}"}, {"json": None}, {}])
         optional = {
             "method": self.one(["POST", "get"]),

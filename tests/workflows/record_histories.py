@@ -281,12 +281,22 @@ async def _until_held_by(house: House, waiting: Handle, holder: Handle) -> None:
     await house.until(it_says)
 
 
+async def secrets(house: House) -> Handle:
+    """A task with places for secrets, and a value beside them that looks like one."""
+    return await house.start(
+        plan(
+            step("a", inputs={"give": {"x": "${{ '${{ secrets.A }}' }}"}}),
+            step("b", "a", inputs={"give": 1}, env={"T": "${{ steps.a.output.x }} ${{ secrets.A }}"}),
+        )
+    )
+
+
 BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
     each.__name__: each
     for each in (
         *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
         *(waits, approval, children, hold, stop_on_failure),
-        *(decided_events, waited, refused, slots),
+        *(decided_events, waited, refused, slots, secrets),
     )
 }
 

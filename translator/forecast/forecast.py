@@ -5,7 +5,7 @@ Executes nothing. Assumes that no step fails; what a failure would change is sai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -72,6 +72,8 @@ class Forecast:
     Attributes:
         params: The values; those that must still be given are in `missing_params`.
         vars: Variables of the service that it reads; `missing_vars` are not set there, None when no service is up.
+        secrets: Secrets that its steps are given; `missing_secrets` are not found on this machine, None when it was not
+            asked. Workers have their own.
         longest: The longest chain of steps.
         widest: The most steps that can be under way at once, as far as the needs go.
     """
@@ -89,6 +91,7 @@ class Forecast:
     longest: list[str]
     widest: int
     queues: dict[str, int | None] = field(default_factory=dict)
+    missing_secrets: list[str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `segue plan --format json` prints it."""
@@ -101,6 +104,7 @@ def forecast(
     variables: Mapping[str, Any] | None,
     pollers: Mapping[str, int] | None,
     now: datetime,
+    has_secret: Callable[[str], bool] | None = None,
 ) -> Forecast:
     """Return what a plan would do.
 
@@ -110,12 +114,14 @@ def forecast(
         variables: Variables of the service; None when no service is up.
         pollers: How many workers poll each queue; None when that is not known.
         now: What schedules are counted from.
+        has_secret: Whether this machine has a secret of a name.
     """
     view = _View(plan, params, variables)
     expected = outlooks(plan, view.holds, failures=False)
     feared = outlooks(plan, view.holds, failures=True)
     steps = [view.step(step, expected[step.id], feared[step.id], expected) for step in plan.steps]
     names = names_under(plan, "vars")
+    secrets = names_under(plan, "secrets")
     queues = {step.queue: None if pollers is None else pollers.get(step.queue, 0) for step in steps if step.queue}
     return Forecast(
         workflow=plan.workflow,
@@ -125,7 +131,8 @@ def forecast(
         missing_params=[name for name in plan.params if name not in view.params],
         vars=names,
         missing_vars=None if variables is None else [name for name in names if name not in variables],
-        secrets=names_under(plan, "secrets"),
+        secrets=secrets,
+        missing_secrets=None if has_secret is None else [name for name in secrets if not has_secret(name)],
         steps=steps,
         triggers=[*_triggers(plan, now)],
         longest=_longest(plan),

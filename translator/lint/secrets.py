@@ -36,7 +36,7 @@ _ASSIGNED = re.compile(
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:[x*.]+|<.*>|\$.*|.*(?:change_?me|example|placeholder|your[_-]|dummy|secret|password|token|redacted).*|none|null)$"
 )
-_HINT = "give it to the workers that need it, in their environment; and change it: it has been written down"
+_HINT = "give it to the workers that need it, and write ${{ secrets.NAME }}; and change it: it has been written down"
 
 
 def check_secrets(subject: Subject) -> None:

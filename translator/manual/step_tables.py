@@ -84,12 +84,18 @@ STEP = Group(
             "definition such as `./common/auth.yaml`, or a package of the library such as `library/auth@2`. `with` has "
             "its inputs.",
         ),
-        Entry("with", VALUES, "mapping of names to values", "Inputs of the step, by name; expressions allowed."),
+        Entry(
+            "with",
+            VALUES,
+            "mapping of names to values",
+            "Inputs of the step, by name; expressions allowed, in a Python step `secrets.NAME` too.",
+        ),
         Entry(
             "env",
             VALUES,
             "mapping of names to values",
-            "Environment variables of a shell or Python step; anything but text arrives as JSON.",
+            "Environment variables of a shell or Python step; anything but text arrives as JSON. They may speak of "
+            "`secrets.NAME`, which the worker replaces.",
         ),
         Entry("queue", TEXT, "text", "The fleet that runs it.", "cpu"),
         Entry("priority", whole(1, 5), "whole number", "Which steps go first when a queue is long."),
@@ -141,7 +147,12 @@ MAP = Group(
 _REQUEST = (
     Entry("method", TEXT, "text", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.", "GET"),
     Entry("url", TEXT, "text with expressions", "Where to."),
-    Entry("headers", VALUES, "mapping of names to texts", "Headers of the request."),
+    Entry(
+        "headers",
+        VALUES,
+        "mapping of names to texts",
+        "Headers of the request; all of it may speak of `secrets.NAME`.",
+    ),
     Entry("params", VALUES, "mapping of names to texts", "The query."),
     Entry("json", ANYTHING, "any value with expressions", "Body, sent as JSON."),
     Entry("body", TEXT, "text with expressions", "Body, sent as it is."),

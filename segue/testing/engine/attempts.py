@@ -93,7 +93,7 @@ class Flight:
 
     def __init__(self, place: Place, task: StepTask, step: Step, mock: Mock, sky: Sky, log: Log) -> None:
         self.place = place
-        self._task = task
+        self._task = sky.memory.revealed(task) if task.secrets else task
         self._step = step
         self._mock = mock
         self._sky = sky

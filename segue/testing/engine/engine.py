@@ -70,6 +70,7 @@ class Engine:
         *,
         params: Mapping[str, JSON] | None,
         vars: Mapping[str, JSON],
+        secrets: Mapping[str, str],
         event: JSON,
         at: datetime,
         run_id: str,
@@ -84,7 +85,7 @@ class Engine:
         self.check(script)
         cause = Cause("manual", "test") if event is None else Cause("event", "test")
         request = self._request(params, dict(vars), event, cause)
-        simulation = Simulation(_begun(run_id, request), script, Clock(at.timestamp()), Memory())
+        simulation = Simulation(_begun(run_id, request), script, Clock(at.timestamp()), Memory(secrets=dict(secrets)))
         if cancel_at is not None:
             simulation.stop_at(cancel_at, "cancel", "the run was cancelled")
         simulation.run()

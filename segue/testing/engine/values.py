@@ -16,7 +16,8 @@ from segue.runner import Encoder
 from segue.runner import StepError as RunnerError
 from segue.testing.mocks import Fail
 from workflows.declared import Declared, OutputProblem, check_declared, schemas_of, typed_text
-from workflows.messages import JSON, MAX_INLINE_BYTES, REFERENCE
+from workflows.messages import JSON, MAX_INLINE_BYTES, REFERENCE, StepTask
+from workflows.secret_texts import LateText, filled, names_of
 from workflows.values import json_size
 
 
@@ -30,9 +31,14 @@ class NoOutput(Exception):
 
 @dataclass(slots=True)
 class Memory:
-    """What references of one run stand for: object key to value, bytes or path."""
+    """What references of one run stand for: object key to value, bytes or path; and secrets by name."""
 
     objects: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def revealed(self, task: StepTask) -> StepTask:
+        """Return a task with its secrets, or with what stands for those that the test does not give."""
+        return filled(task, {name: self.secrets.get(name, f"<secret {name}>") for name in names_of(task)})
 
     def keep(self, kind: str, key: str, size: int, sha256: str, original: Any) -> dict[str, JSON]:
         """Keep an object and return the reference to it."""
@@ -43,6 +49,8 @@ class Memory:
         """Return a copy of a value as a step's own code sees it; a reference to what is not here stays one."""
         if isinstance(value, list):
             return [self.seen(each) for each in value]
+        if isinstance(value, LateText):
+            return str(value)
         if not isinstance(value, dict):
             return value
         key = value.get("key")
