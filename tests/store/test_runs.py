@@ -59,7 +59,7 @@ async def test_a_new_run_is_pending_with_all_its_steps_waiting(database: Databas
 
 
 async def test_what_was_asked_for_can_be_started_again(database: Database) -> None:
-    version = await deployed(database)
+    await deployed(database)
     request = RunRequest("train", 1, {"x": 1}, Cause("event", "e-1"), {"rows": 3}, {"V": 2}, "b" * 64, plan().compact())
     await create_run(database, "train-1", request)
     assert await get_request(database, "train-1") == request
