@@ -42,6 +42,8 @@ RPC_TIMEOUT = timedelta(seconds=10)
 
 QUIET_INTERVALS = 5
 """A run that has no step in flight is looked at once in so many intervals."""
+LOOKED_AT_A_SECOND = 100
+"""Steps in flight that are looked at in a second: a look at a wide run costs Temporal as much as running some of it."""
 START_AFTER = timedelta(seconds=5)
 """Age at which a run that nobody started is started: who accepted it has had its chance."""
 START_WITHIN = timedelta(hours=20)
@@ -62,6 +64,7 @@ class _Memory:
     """What is remembered of an open run between looks; all of it may be lost. Times are monotonic seconds."""
 
     next_look: float = 0.0
+    in_flight: int = 0
     failures: int = 0
     lagging_since: float | None = None
     gone_since: float | None = None
@@ -156,7 +159,9 @@ class Observer:
                 logger.warning("observing run %s failed, again in %.0f s: %r", run.id, pause, error)
             else:
                 memory.failures = 0
-                pause = 0.0 if run.active else (QUIET_INTERVALS - 0.5) * self._interval
+                pause = (
+                    memory.in_flight / LOOKED_AT_A_SECOND if run.active else (QUIET_INTERVALS - 0.5) * self._interval
+                )
                 memory.next_look = time.monotonic() + pause
 
     async def _look(self, run: OpenRun, memory: _Memory) -> None:
@@ -175,6 +180,7 @@ class Observer:
 
     async def _observe_open(self, run: OpenRun, memory: _Memory, description: WorkflowExecutionDescription) -> None:
         seen = await pending_attempts(description, self._client.data_converter)
+        memory.in_flight = len(seen)
         if seen:
             await observe_attempts(self._database, run.id, seen)
         if {each.key for each in seen} == await active_keys(self._database, run.id):
