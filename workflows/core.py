@@ -371,7 +371,8 @@ class _Turn:
         except InputError as problem:
             self.finish(place, "failed", failed(problem.error), error=problem.error)
             return
-        self.record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", why.detail, queue=step.queue)
+        detail = {**why.detail, "generation": generation} if generation else why.detail
+        self.record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", detail, queue=step.queue)
         self.commands.append(StartStep(place, task))
 
     # Ends and records.

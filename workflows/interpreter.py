@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from workflows.exchange import (
     EventArrived,
     HoldReleased,
     LimitFinally,
+    Operated,
     Place,
     Record,
     RunStarted,
@@ -40,27 +41,33 @@ from workflows.exchange import (
     StopRequested,
     TimerFired,
 )
+from workflows.going_on import carried_over, first_event, retry_of
 from workflows.journal import Journal
 from workflows.messages import (
     ANSWER_SIGNAL,
     EVENT_SIGNAL,
     JSON,
+    OPERATE_UPDATE,
     RECORD_RUN,
     RELEASE_SIGNAL,
     RESOLVE_RUN,
+    SNAPSHOT_QUERY,
     STATE_QUERY,
     Answer,
     Cause,
+    Operation,
     Release,
     RunRequest,
     StepError,
     StepTask,
 )
 from workflows.messages import Event as Message
+from workflows.operations import refusal
 from workflows.places import PLACE_SIGNAL, PlaceAnswer
 from workflows.plan import CONTROL_QUEUE, Step
+from workflows.snapshot import restore, snapshot
 from workflows.state import State, begin
-from workflows.terms import MAX_SUMMARY, duration, landed, never_again, raw, request_of, result_of, summary
+from workflows.terms import MAX_SUMMARY, duration, landed, never_again, raw, refused, request_of, result_of, summary
 
 RECORD_LIMIT = timedelta(minutes=10)
 """How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
@@ -85,6 +92,15 @@ class _Landing:
     at: float
 
 
+@dataclass(slots=True)
+class _Wish:
+    """What somebody wants of the run; answered by the main loop, in the order in which things happen."""
+
+    operation: Operation
+    answered: bool = False
+    refusal: str = ""
+
+
 @workflow.defn(dynamic=True)
 class DagRun:
     """A run of a plan, as a Temporal workflow; its argument is a `RunRequest`.
@@ -95,7 +111,7 @@ class DagRun:
     @workflow.init
     def __init__(self, arguments: Sequence[RawValue]) -> None:
         self._request, self._unreadable = request_of(arguments)
-        self._events: deque[Event | _Landing] = deque()
+        self._events: deque[Event | _Landing | _Wish] = deque()
         self._flying: dict[Place, asyncio.Task[RawValue]] = {}
         self._timers: dict[Place, asyncio.Task[None]] = {}
         self._deadline: asyncio.Task[None] | None = None
@@ -104,6 +120,9 @@ class DagRun:
         self._record_limit = RECORD_LIMIT
         self._recording: asyncio.Task[None] | None = None
         self._end: EndRun | None = None
+        self._state: State | None = None
+        self._waits_for_place = False
+        self._carried: dict[str, Any] | None = None
         self._admission = Admission(self._journal, self._record, self._displaced)
 
     @workflow.run
@@ -118,6 +137,9 @@ class DagRun:
             raise self._unreadable
         if self._request.plan is None:
             self._request = await self._resolved()
+        retry = retry_of(self._request)
+        if retry is not None:
+            self._carried = await carried_over(workflow.info().workflow_id, retry.execution)
         try:
             end = await self._run_plan()
         except Exception as mistake:
@@ -127,22 +149,41 @@ class DagRun:
 
     async def _run_plan(self) -> EndRun:
         self._journal.version = self._request.version or 0
-        state = begin(workflow.info().workflow_id, self._request)
-        self._board = Board(state.graph.steps)
+        state = self._begun()
         self._add_search_attributes()
+        self._waits_for_place = state.graph.plan.concurrency is not None
         self._end = await self._admission.enter(state.graph.plan, self._request)
+        self._waits_for_place = False
         if self._end is not None:
             return self._end
         seconds = state.graph.plan.timeout
         self._set_deadline(seconds, f"the run took longer than its timeout of {seconds:g} s")
+        retry = retry_of(self._request)
+        first = RunStarted(workflow.time()) if retry is None else await first_event(state, retry)
         # Before what people said to the run in the moment of its start.
-        self._events.appendleft(RunStarted(workflow.time()))
+        self._events.appendleft(first)
+        self._state = state
         while True:
             state = self._work(state)
             if self._end is not None:
                 self._set_deadline(None, "")
                 return self._end
             await self._next_event()
+
+    def _begun(self) -> State:
+        """Return the state to begin with: of a run that goes on after its end, the one it had then."""
+        run = workflow.info().workflow_id
+        if self._carried is None:
+            state = begin(run, self._request)
+            self._board = Board(state.graph.steps)
+            return state
+        seq = self._carried["seq"]
+        self._journal.go_on_after(seq)
+        self._recorded = seq
+        state = self._state = restore(run, self._request, self._carried["core"])
+        self._board = Board(state.graph.steps)
+        self._board.begin_with(state.steps)
+        return state
 
     def _mistaken(self, mistake: Exception) -> EndRun:
         """End the run after a mistake of ours: visibly, and at once, whatever state it was in."""
@@ -179,7 +220,8 @@ class DagRun:
             )
         except ActivityError as error:
             raise error.cause or error from None
-        return resolved
+        # Who asks the run to go on after its end is not in what was resolved at its beginning.
+        return replace(resolved, again=self._request.again or resolved.again)
 
     # Events in, commands out.
 
@@ -198,17 +240,25 @@ class DagRun:
     def _work(self, state: State) -> State:
         """Let the core take the events that have come, and do what it commands."""
         while self._events and self._end is None:
-            event = self._events.popleft()
-            state, commands = advance(
-                state, landed(event.done, event.step, event.place, event.at) if isinstance(event, _Landing) else event
-            )
+            state, commands = self._advance(state, self._events.popleft())
             for command in commands:
                 self._do(command, state)
+        self._state = state
         if self._end is not None or self._board.due():
             workflow.set_current_details(self._board.draw())
         if self._end is None:
             self._record()
         return state
+
+    def _advance(self, state: State, event: Event | _Landing | _Wish) -> tuple[State, list[Command]]:
+        match event:
+            case _Landing():
+                return advance(state, landed(event.done, event.step, event.place, event.at))
+            case _Wish(operation):
+                event.answered, event.refusal = True, refusal(state, operation)
+                return advance(state, Operated(workflow.time(), operation))
+            case _:
+                return advance(state, event)
 
     def _do(self, command: Command, state: State) -> None:
         match command:
@@ -273,7 +323,9 @@ class DagRun:
             params=start.params,
             cause=Cause("workflow", workflow.info().workflow_id),
             depth=self._request.depth + 1,
+            again=start.again,
         )
+        reuse = WorkflowIDReusePolicy.REJECT_DUPLICATE if start.again is None else WorkflowIDReusePolicy.ALLOW_DUPLICATE
         child = await workflow.start_child_workflow(
             start.workflow,
             request,
@@ -283,7 +335,7 @@ class DagRun:
             cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             # Should this run be terminated, its children end in order and leave their records.
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=reuse,
             task_timeout=timedelta(seconds=CHILD_TASK_SECONDS),
             static_summary=f"a step of {workflow.info().workflow_id}"[:MAX_SUMMARY],
         )
@@ -321,6 +373,37 @@ class DagRun:
     def release(self, release: Release) -> None:
         """Decide about a held step."""
         self._events.append(HoldReleased(workflow.time(), release))
+
+    @workflow.update(name=OPERATE_UPDATE)
+    async def operate(self, operation: Operation) -> str:
+        """Change the run; return what it says of itself then.
+
+        Raises:
+            ApplicationError: It may not be done (`OperationRefused`); the message says why, and what may.
+        """
+        await workflow.wait_condition(lambda: self._state is not None or self._waits_for_place or self._end is not None)
+        if self._state is None:
+            raise refused("The run has not begun. It can be cancelled.")
+        wish = _Wish(operation)
+        self._events.append(wish)
+        await workflow.wait_condition(lambda: wish.answered or self._end is not None)
+        if not wish.answered or wish.refusal:
+            raise refused(wish.refusal or "The run is over.")
+        return "paused" if self._state.paused is not None else "running"
+
+    @operate.validator
+    def check_operation(self, operation: Operation) -> None:
+        """Refuse at once, and without a trace in the history, what may not be done."""
+        problem = refusal(self._state, operation) if self._state is not None else ""
+        if problem:
+            raise refused(problem)
+
+    @workflow.query(name=SNAPSHOT_QUERY)
+    def snapshot(self) -> dict[str, Any] | None:
+        """Answer with how far the run is, for an execution that goes on from here; None: it has not begun."""
+        if self._state is None:
+            return None
+        return {"seq": self._journal.last, "core": snapshot(self._state)}
 
     # Recording.
 

@@ -58,6 +58,8 @@ RELEASE_SIGNAL = "release"
 
 OPERATE_UPDATE = "operate"
 """The update of `DagRun` by which people change a run that goes on; its argument is an `Operation`."""
+OPERATION_REFUSED = "OperationRefused"
+"""The type of the failure of an update that may not be done."""
 SNAPSHOT_QUERY = "snapshot"
 """The query of `DagRun` that answers with the state of its core (`workflows.snapshot`), also after its end."""
 SNAPSHOT_RUN = "segue.snapshot_run"

@@ -16,6 +16,7 @@ from workflows.state import State
 from workflows.turn import Turn
 
 _NAMED = 5
+_NEVER_BEGAN = frozenset({"waiting", "skipped", "upstream_failed"})
 
 
 def calls_to_look_at(state: State) -> list[str]:
@@ -109,7 +110,7 @@ class RetryTurn:
             state.generations[number] = max([state.generations[number], *run.generations])
             del state.maps[number]
             run = None
-        if run is None:
+        if run is None and state.steps[number] not in _NEVER_BEGAN:
             state.generations[number] += 1
         state.steps[number] = "waiting"
         state.scope["steps"][step.id] = {"output": None, "status": "waiting"}
