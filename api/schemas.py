@@ -265,6 +265,17 @@ class Step(_Answer):
     attempts: list[Attempt] = Field(default_factory=list)
 
 
+class OperationInfo(_Answer):
+    """What somebody did to a run."""
+
+    at: Time
+    kind: str = Field(examples=["pause", "skip", "retry"])
+    by: str = ""
+    why: str = ""
+    steps: list[str] = Field(default_factory=list)
+    reason: str = Field(description="One sentence: who did what, and why.")
+
+
 class Run(RunSummary):
     """A run with its steps in plan order; the items of a map follow their step."""
 
@@ -274,6 +285,7 @@ class Run(RunSummary):
     plan_hash: str
     temporal_url: str | None = None
     seq: int = Field(description="Number of the last event that this answer includes.")
+    operations: list[OperationInfo] = Field(default_factory=list, description="What people did to it, oldest first.")
     steps: list[Step]
 
 

@@ -106,6 +106,14 @@ def release_step(run: str, step: str, action: str) -> Call[None]:
     return Call("POST", f"/runs/{_part(run)}/steps/{_part(step)}/release", _nothing, json={"action": action})
 
 
+def operate(run: str, operation: str, body: Mapping[str, Any], key: str | None, step: str | None = None) -> Call[str]:
+    """Do something to a run, or to one of its steps; the answer is the run's state after it."""
+    place = f"/runs/{_part(run)}" if step is None else f"/runs/{_part(run)}/steps/{_part(step)}"
+    headers = {"Idempotency-Key": key or uuid4().hex}
+    given = {name: value for name, value in body.items() if value is not None or name == "output"}
+    return Call("POST", f"{place}/{operation}", lambda found: str(found["state"]), json=given, headers=headers)
+
+
 def send_event(run: str, event: str, name: str, payload: Any) -> Call[None]:
     """Show a run an event."""
     body = {"id": event, "name": name, "payload": payload}

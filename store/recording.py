@@ -103,15 +103,21 @@ async def finish_run(database: Database, run: str, state: str, reason: str) -> b
     return True
 
 
-async def reopen_run(database: Database, run: str, reason: str) -> bool:
-    """Note that a run goes on after its end; what it says of itself from then on is recorded as before.
+async def reopen_run(database: Database, run: str, applied: int, reason: str) -> bool:
+    """Note that a run goes on after its end, until it says so itself.
+
+    Args:
+        database: Where.
+        run: Its id.
+        applied: The number that its last transition had when it ended.
+        reason: Who lets it go on.
 
     Returns:
-        False: There is no such run, or it has not ended, or goes on already.
+        False: There is no such run, or it has not ended, or has said something since.
     """
     async with database.write() as connection:
         fold = await _load(connection, run, ())
-        if fold is None or not fold.ended:
+        if fold is None or not fold.ended or fold.run["applied"] != applied:
             return False
         fold.reopen(reason, datetime.now(UTC))
         await _save(database, connection, fold)
