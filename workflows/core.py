@@ -152,6 +152,8 @@ class _Turn:
 
     def _consider_first(self, numbers: range) -> None:
         for number in numbers:
+            if self.state.steps[number] != "waiting":
+                continue  # somebody has said before what it comes to
             if not self.graph.needs[number] or self.graph.steps[number].trigger_rule == "always":
                 self.consider(number)
 

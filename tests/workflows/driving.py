@@ -116,7 +116,7 @@ class Drive:
                     assert self.key(place) not in self.timers
                     self.timers[self.key(place)] = (place, seconds)
                 case CancelTimer(place):
-                    self.timers.pop(self.key(place), None)
+                    self.timers = {key: timer for key, timer in self.timers.items() if timer[0] != place}
                 case LimitFinally(seconds):
                     self.limits.append(seconds)
                 case CancelStep(place):
@@ -149,8 +149,11 @@ class Drive:
 
     def key(self, place: Place) -> str:
         """Return the key of a step or item."""
-        step = self.state.graph.steps[place.number].id
-        return step if place.item is None else step + self.state.maps[place.number].path(place.item)
+        return self.key_of(place.number, place.item)
+
+    def key_of(self, number: int, item: int | None) -> str:
+        step = self.state.graph.steps[number].id
+        return step if item is None else step + self.state.maps[number].path(item)
 
     def ring(self, key: str, after: float | None = None) -> list[Command]:
         """Let a timer run down, and the clock go on by its time."""
