@@ -6,7 +6,7 @@ No I/O happens here, so that the sync and the async client share all of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from segue.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from segue.models import Deployed, FiredEvent, LogPage, Run, RunSummary, Workflow
+from segue.models import Deployed, FiredEvent, LogPage, Rerun, Run, RunSummary, Workflow
 
 T = TypeVar("T")
 PREFIX = "/api/v1"
@@ -112,6 +112,15 @@ def operate(run: str, operation: str, body: Mapping[str, Any], key: str | None, 
     headers = {"Idempotency-Key": key or uuid4().hex}
     given = {name: value for name, value in body.items() if value is not None or name == "output"}
     return Call("POST", f"{place}/{operation}", lambda found: str(found["state"]), json=given, headers=headers)
+
+
+def rerun(
+    run: str, steps: Sequence[str], params: Mapping[str, Any], version: int | None, reason: str, key: str | None
+) -> Call[Rerun]:
+    """Start a run that takes over what another has done."""
+    body = {"from": list(steps), "params": dict(params), "version": version, "reason": reason}
+    headers = {"Idempotency-Key": key or uuid4().hex}
+    return Call("POST", f"/runs/{_part(run)}/rerun", Rerun.from_json, json=body, headers=headers)
 
 
 def send_event(run: str, event: str, name: str, payload: Any) -> Call[None]:

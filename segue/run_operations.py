@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segue import calls
+from segue.models import Rerun
 from segue.transport import AsyncTransport, Transport
 
 
@@ -101,6 +102,32 @@ class RunOperations:
         terms = _terms(queue, retry, limits, reason)
         return self._transport.send(calls.operate(run, "change", terms, key, step))
 
+    def rerun(
+        self,
+        run: str,
+        steps: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        reason: str = "",
+        key: str | None = None,
+    ) -> Rerun:
+        """Start a new run that takes over what an ended one has done, and runs again what has to.
+
+        Args:
+            run: The older run's id.
+            steps: Steps that run again, with all that follows them.
+            params: Params that are to be others.
+            version: Of the workflow; the newest without it.
+            reason: Why; shown with the new run.
+            key: The same key is one rerun, however often it is sent.
+
+        Raises:
+            Conflict: The run goes on; nothing would run again; or outputs are gone.
+            InvalidParams: The params do not fit the workflow.
+        """
+        return self._transport.send(calls.rerun(run, steps, params or {}, version, reason, key))
+
 
 class AsyncRunOperations:
     """The part of `AsyncClient` by which people change runs; see `RunOperations`."""
@@ -183,3 +210,29 @@ class AsyncRunOperations:
         """
         terms = _terms(queue, retry, limits, reason)
         return await self._transport.send(calls.operate(run, "change", terms, key, step))
+
+    async def rerun(
+        self,
+        run: str,
+        steps: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        reason: str = "",
+        key: str | None = None,
+    ) -> Rerun:
+        """Start a new run that takes over what an ended one has done, and runs again what has to.
+
+        Args:
+            run: The older run's id.
+            steps: Steps that run again, with all that follows them.
+            params: Params that are to be others.
+            version: Of the workflow; the newest without it.
+            reason: Why; shown with the new run.
+            key: The same key is one rerun, however often it is sent.
+
+        Raises:
+            Conflict: The run goes on; nothing would run again; or outputs are gone.
+            InvalidParams: The params do not fit the workflow.
+        """
+        return await self._transport.send(calls.rerun(run, steps, params or {}, version, reason, key))

@@ -49,7 +49,7 @@ from workflows.messages import (
     StepState,
     Transition,
 )
-from workflows.operations import OperationTurn
+from workflows.operations import OperationTurn, facts, sentence
 from workflows.own_steps import Calling
 from workflows.own_turn import OwnTurn
 from workflows.plan import FINALLY_SECONDS, INTERPRETER_KINDS
@@ -135,8 +135,10 @@ class _Turn:
         if self.state.seq > 0:
             return
         self.state.scope["run"]["started_at"] = datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        cause = self.state.request.cause
-        self.record("", "running", f"started ({cause.kind})", {"cause": {"kind": cause.kind, "id": cause.id}})
+        cause, again = self.state.request.cause, self.state.request.again
+        said = f"started ({cause.kind})" if again is None else sentence(again, f"runs {cause.id} again")
+        detail = {"cause": {"kind": cause.kind, "id": cause.id}, **(facts(again) if again is not None else {})}
+        self.record("", "running", said, detail)
         self._consider_first(range(self.graph.main))
 
     def _begin_finals(self) -> None:

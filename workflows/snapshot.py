@@ -31,6 +31,7 @@ from workflows.messages import (
 )
 from workflows.own_steps import Calling
 from workflows.plan import Retry, Step, Timeout
+from workflows.reruns import templates_of
 from workflows.state import Held, State, begin
 from workflows.templates import references
 from workflows.values import json_size, unwrap, wrap
@@ -178,26 +179,14 @@ def _still_read(state: State) -> set[int]:
     What a template reads is among its step's needs, but for what `finally` steps read of the main part.
     """
     graph = state.graph
-    named = _named(graph, [graph.plan.output, *_templates(graph.steps[graph.main :])])
+    named = _named(
+        graph, [graph.plan.output, *(each for step in graph.steps[graph.main :] for each in templates_of(step))]
+    )
     return named | {
         number
         for number, dependents in enumerate(graph.dependents)
         if any(state.steps[dependent] != "succeeded" for dependent, _ in dependents)
     }
-
-
-def _templates(steps: Iterable[Step]) -> list[JSON]:
-    found: list[JSON] = []
-    for step in steps:
-        found += [step.inputs, step.env, step.action, step.output]
-        awaited = step.action.get("event") if step.kind == "wait" else None
-        conditions = [step.condition, awaited.get("if") if isinstance(awaited, dict) else None]
-        found += [f"${{{{ {condition} }}}}" for condition in conditions if condition is not None]
-        level = step.map
-        while level is not None:
-            found.append(level.over)
-            level = level.inner
-    return found
 
 
 def _named(graph: Graph, templates: Iterable[JSON]) -> set[int]:

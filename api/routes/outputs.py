@@ -45,7 +45,7 @@ async def get_output(run: RunId, key: StepKey, database: InDatabase, objects: In
     reference = step.output_object
     if reference is None:  # a map, or a step that runs nowhere: the value is all there is
         return Response(json.dumps(step.output), media_type="application/json")
-    _check_own(reference["key"], run)
+    _check_own(reference["key"], step.detail.get("kept", {}).get("run", run))
     return await send_object(
         objects, reference["key"], reference["size"], reference["sha256"], media_type="application/json"
     )

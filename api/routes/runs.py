@@ -181,20 +181,27 @@ async def _request(database: Database, body: StartRun, actor: str) -> tuple[Plan
     request = RunRequest(
         workflow=version.workflow,
         version=version.version,
-        params=_checked_params(plan, body.params),
+        params=checked_params(plan, body.params),
         cause=Cause("manual", actor),
         vars=await get_vars(database),
         bundle=version.bundle,
         plan=version.plan,
     )
-    size = len(json.dumps(asdict(request)).encode())
-    if size > MAX_REQUEST_BYTES:
-        detail = f"plan, params and vars have {size:,} bytes together; a run can carry {MAX_REQUEST_BYTES:,}"
-        raise invalid([("params", detail)], code="run_too_large")
+    require_fitting(request)
     return plan, request
 
 
-def _checked_params(plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
+def require_fitting(request: RunRequest) -> None:
+    """Refuse what Temporal would not take."""
+    size = len(json.dumps(asdict(request)).encode())
+    if size > MAX_REQUEST_BYTES:
+        what = "plan, params, vars and kept outputs" if request.kept else "plan, params and vars"
+        detail = f"{what} have {size:,} bytes together; a run can carry {MAX_REQUEST_BYTES:,}"
+        raise invalid([("params", detail)], code="run_too_large")
+
+
+def checked_params(plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
+    """Return params with their defaults, or raise the 422."""
     try:
         return check_params(plan.params, given)
     except ParamsError as error:

@@ -1,4 +1,4 @@
-"""`segue retry`, `pause`, `resume`, `skip`, `mark` and `change`: doing something to a run.
+"""`segue retry`, `rerun`, `pause`, `resume`, `skip`, `mark` and `change`: doing something to a run.
 
 Each says what was done; what may not be done is refused with the way out, and ends with code 2.
 """
@@ -102,6 +102,38 @@ def change(
     with Client() as client:
         client.change(run_id, step, queue=queue, retry=_given(retry), limits=_given(limits), reason=reason)
     typer.echo(f"{step} of {run_id}: changed")
+
+
+def rerun(
+    run_id: RunId,
+    step: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="STEP", autocompletion=step_keys, help="Run it again, and what follows it."),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A param that is to be another.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Of the workflow; the newest without it.")] = None,
+    same_version: Annotated[bool, typer.Option("--same-version", help="The version of the older run.")] = False,
+    reason: Reason = "",
+) -> None:
+    """Start a new run that takes over what an ended one has done, and runs again what has to."""
+    from segue.cli.given_params import read_params
+    from segue.client import Client
+
+    with Client() as client:
+        if param or same_version:
+            old = client.get_run(run_id)
+            version = old.version if same_version else version
+            plan = client.get_plan(old.workflow, version or client.get_workflow(old.workflow).version)
+        params = read_params(param, None, plan.get("params", {})) if param else {}
+        made = client.rerun(run_id, step or [], params, version=version, reason=reason)
+    typer.echo(made.run.id)
+    for line in made.notes:
+        typer.echo(line)
+    typer.echo(f"kept: {', '.join(made.kept) or 'nothing'}")
+    for name, why in made.again.items():
+        typer.echo(f"runs again: {name}, as {why}")
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,103 @@ async def test_a_step_that_a_worker_runs_keeps_its_terms(api: Api) -> None:
     done = await until(api, run, "succeeded")
     assert of(done, "a")["state"] == "skipped"
     assert of(done, "a")["attempts"][0]["state"] == "cancelled"
+
+
+# Rerun.
+
+
+def counting(folder: Path, name: str, *needs: str, **fields: Any) -> Step:
+    """Return a step that counts how often it ran, and gives what it read of `params.rows`."""
+    script = f'echo x >> "{folder}/{name}"; echo "rows=$ROWS" >> "$SEGUE_OUTPUT"; test ! -e "{folder}/{name}.broken"'
+    edges = tuple(Edge(need) for need in needs)
+    return Step(name, "shell", {"script": script}, needs=edges, **fields)
+
+
+def counts(folder: Path) -> dict[str, int]:
+    return {path.name: len(path.read_text().split()) for path in sorted(folder.iterdir()) if not path.suffix}
+
+
+def rerunnable(folder: Path, name: str) -> Plan:
+    reads = {"env": {"ROWS": "${{ params.rows }}"}}
+    mapped = counting(folder, "m", "a", map=Map([1, 2]))
+    last = Step("last", "noop", needs=(Edge("m"), Edge("b")), inputs={"m": "${{ steps.m.output }}"})
+    steps = (counting(folder, "a"), counting(folder, "b", "a", **reads), mapped, counting(folder, "c", "m"), last)
+    params = {"rows": {"type": "integer", "default": 5}}
+    return plan(name, steps=steps, params=params, output={"m": "${{ steps.m.output }}", "b": "${{ steps.b.output }}"})
+
+
+async def test_a_rerun_takes_over_what_need_not_run_again(api: Api, tmp_path: Path) -> None:
+    made = rerunnable(tmp_path, fresh("rerun"))
+    old = await started(api, made)
+    first = await until(api, old, "succeeded")
+    answer = await do(api, f"/runs/{old}/rerun", 201, key="r1", **{"from": ["c"]}, reason="c was wrong")
+    assert (answer["kept"], answer["again"]) == (["a", "b", "m", "last"], [{"step": "c", "why": "it is named"}])
+    new = answer["run"]["id"]
+    assert answer["run"]["cause"] == {"kind": "rerun", "id": old}
+    again = await do(api, f"/runs/{old}/rerun", 200, key="r1", **{"from": ["c"]}, reason="c was wrong")
+    assert again["run"]["id"] == new
+    done = await until(api, new, "succeeded")
+    assert counts(tmp_path) == {"a": 1, "b": 1, "c": 2, "m": 2}
+    assert done["output"] == first["output"]
+    assert of(done, "a")["reason"] == f"kept from {old}"
+    assert (done["operations"][0]["kind"], done["operations"][0]["why"]) == ("rerun", "c was wrong")
+    assert await api.get(f"/runs/{new}/steps/b/output") == {"rows": "5"}
+
+
+async def test_a_rerun_with_other_params_runs_what_reads_them_again(api: Api, tmp_path: Path) -> None:
+    old = await started(api, rerunnable(tmp_path, fresh("params")))
+    await until(api, old, "succeeded")
+    answer = await do(api, f"/runs/{old}/rerun", 201, params={"rows": 7})
+    assert {each["step"]: each["why"] for each in answer["again"]} == {
+        "b": "it reads params.rows, which changed",
+        "last": "it follows b",
+    }
+    done = await until(api, answer["run"]["id"], "succeeded")
+    assert done["output"]["b"] == {"rows": "7"}
+    chained = await do(api, f"/runs/{done['id']}/rerun", 201, **{"from": ["last"]})
+    whole = await until(api, chained["run"]["id"], "succeeded")
+    assert of(whole, "a")["reason"] == f"kept from {old}"
+    assert of(whole, "b")["reason"] == f"kept from {done['id']}"
+
+
+async def test_a_rerun_of_a_newer_version_runs_what_changed_in_it(api: Api, tmp_path: Path) -> None:
+    made = rerunnable(tmp_path, fresh("newer"))
+    old = await started(api, made)
+    await until(api, old, "succeeded")
+    steps = tuple(replace(each, env={"ROWS": "9"}) if each.id == "b" else each for each in made.steps[:-1])
+    await deployed(api.database, replace(made, steps=steps))
+    answer = await do(api, f"/runs/{old}/rerun", 201)
+    assert answer["again"] == [{"step": "b", "why": "its env changed"}]
+    assert answer["notes"] == [
+        "It runs version 2; the older run was of version 1.",
+        "These steps are there no more: last.",
+    ]
+    same = await do(api, f"/runs/{old}/rerun", 409, version=1)
+    assert same["code"] == "nothing_to_rerun"
+    assert f"segue run {made.workflow}" in same["detail"]
+
+
+async def test_a_rerun_of_a_failed_run_begins_where_it_failed(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "c.broken").touch()
+    old = await started(api, rerunnable(tmp_path, fresh("failed")))
+    await until(api, old, "failed")
+    (tmp_path / "c.broken").unlink()
+    answer = await do(api, f"/runs/{old}/rerun", 201)
+    assert answer["again"] == [{"step": "c", "why": "it was failed"}]
+    await until(api, answer["run"]["id"], "succeeded")
+
+
+async def test_a_rerun_is_refused_when_outputs_are_gone_or_steps_unknown(api: Api, tmp_path: Path) -> None:
+    old = await started(api, rerunnable(tmp_path, fresh("gone")))
+    await until(api, old, "succeeded")
+    wrong = await do(api, f"/runs/{old}/rerun", 422, **{"from": ["a", "nothing"]})
+    assert wrong["errors"][0]["path"] == "from[1]"
+    assert (await do(api, f"/runs/{old}/rerun", 422, params={"wrong": 1}))["code"] == "params_invalid"
+    for found in await asyncio.to_thread(list, api.objects.list(f"runs/{old}/a/")):
+        await asyncio.to_thread(api.objects.delete, found.key)
+    gone = await do(api, f"/runs/{old}/rerun", 409, **{"from": ["c"]})
+    assert (gone["code"], gone["steps"]) == ("outputs_gone", ["a"])
+    live = await started(api, plan(fresh("live"), steps=(asking(),)))
+    await until(api, live, "running", "ask")
+    assert (await do(api, f"/runs/{live}/rerun", 409))["code"] == "run_goes_on"
+    await do(api, f"/runs/{live}/cancel", 202)
