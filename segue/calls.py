@@ -24,7 +24,8 @@ from segue.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from segue.models import Deployed, FiredEvent, LogPage, Rerun, Run, RunSummary, Workflow
+from segue.models import Deployed, FiredEvent, LogPage, Run, RunSummary, Workflow
+from segue.rerun import Rerun
 
 T = TypeVar("T")
 PREFIX = "/api/v1"

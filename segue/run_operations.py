@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segue import calls
-from segue.models import Rerun
+from segue.rerun import Rerun
 from segue.transport import AsyncTransport, Transport
 
 

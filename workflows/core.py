@@ -112,7 +112,7 @@ class _Turn:
             case Retried():
                 self.retry.begin(event)
             case Continued():
-                self.go_on()
+                self.retry.go_on()
 
     def settle(self) -> None:
         """Propagate ends and start what may start until nothing changes, then end the run if all have ended."""
@@ -287,19 +287,12 @@ class _Turn:
         elif made.verdict != "start":
             self.end(number, made.verdict, made.why.sentence, detail=made.why.detail)
         elif self.graph.steps[number].id in self.state.request.kept:
-            self._keep(number)
+            self.retry.keep(number)
         elif self.graph.steps[number].map is not None:
             self._begin_map(number, made.why)
         else:
             self.state.reasons[number] = made.why
             self.state.ready.append(number)
-
-    def _keep(self, number: int) -> None:
-        """End a step with the output that it had in the run of which this one is a rerun."""
-        kept = self.state.request.kept[self.graph.steps[number].id]
-        reason = f"kept from {kept['run']}"
-        result = StepResult(kept.get("value"), kept.get("output"))
-        self.end(number, "succeeded", reason, result=result, detail={"kept": {"run": kept["run"]}})
 
     def _begin_map(self, number: int, why: Why) -> None:
         if number not in self.state.maps:
@@ -307,20 +300,6 @@ class _Turn:
             return
         # One that goes on after the run had ended.
         self.maps.try_again(number, why.sentence, why.detail)
-
-    def go_on(self) -> None:
-        """Let everything start that may, after the state was made anew."""
-        numbers = range(self.graph.main, len(self.graph.steps)) if self.state.finals else range(self.graph.main)
-        for number in numbers:
-            if self.state.steps[number] == "waiting" and self._may_be_decided(number):
-                self.consider(number)
-            elif self.state.steps[number] == "running" and number in self.state.maps:
-                self.maps.go_on(number)
-
-    def _may_be_decided(self, number: int) -> bool:
-        if self.state.pending[number] == 0 or self.graph.steps[number].trigger_rule == "always":
-            return True
-        return any(one_need_is_enough(self.state, number, place) for place in range(len(self.graph.needs[number])))
 
     # Starting.
 

@@ -1,6 +1,6 @@
-"""Going on after the end: what failed is tried again, what has succeeded stays.
+"""Going on after the end: what failed is tried again, what has succeeded stays; and taking over what another run did.
 
-A part of the core's turn (`workflows.core`), on the state restored from the snapshot of the run that has ended.
+A part of the core's turn (`workflows.core`), mostly on the state restored from the snapshot of the run that has ended.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from workflows.decisions import one_need_is_enough
 from workflows.exchange import Retried
-from workflows.messages import Operation
+from workflows.messages import Operation, StepResult
 from workflows.operations import facts, sentence
 from workflows.snapshot import count
 from workflows.state import State
@@ -52,7 +53,29 @@ class RetryTurn:
         for number in sorted(anew):
             self._reset(number, anew, operation)
         count(state)
-        self.turn.go_on()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Let everything start that may, after the state was made anew."""
+        graph, state = self.state.graph, self.state
+        for number in range(graph.main, len(graph.steps)) if state.finals else range(graph.main):
+            if state.steps[number] == "waiting" and self._may_be_decided(number):
+                self.turn.consider(number)
+            elif state.steps[number] == "running" and number in state.maps:
+                self.turn.maps.go_on(number)
+
+    def keep(self, number: int) -> None:
+        """End a step of a rerun with the output that it had in the older run."""
+        kept = self.state.request.kept[self.state.graph.steps[number].id]
+        result = StepResult(kept.get("value"), kept.get("output"))
+        detail = {"kept": {"run": kept["run"]}}
+        self.turn.end(number, "succeeded", f"kept from {kept['run']}", result=result, detail=detail)
+
+    def _may_be_decided(self, number: int) -> bool:
+        state, graph = self.state, self.state.graph
+        if state.pending[number] == 0 or graph.steps[number].trigger_rule == "always":
+            return True
+        return any(one_need_is_enough(state, number, place) for place in range(len(graph.needs[number])))
 
     def _main(self, operation: Operation) -> set[int]:
         """Return the steps of the main part that are decided anew."""

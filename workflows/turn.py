@@ -37,9 +37,6 @@ class Turn(Protocol):
     def consider(self, number: int) -> None:
         """Decide a step whose rule allows a decision now."""
 
-    def go_on(self) -> None:
-        """Let everything start that may, after the state was made anew."""
-
     def send(self, number: int, item: int | None, why: Why) -> None:
         """Hand over what is counted as in flight already."""
 

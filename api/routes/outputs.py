@@ -13,10 +13,10 @@ from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.downloads import damaged, send_object
+from api.output_schemas import FileInfo, Files
 from api.problems import Problem, not_found
 from api.routes.logs import StepKey, require_step
 from api.routes.runs import RunId
-from api.schemas import FileInfo, Files
 from api.services import InDatabase, InObjects
 from api.step_logs import step_prefix
 from api.strict_json import StrictRoute
