@@ -289,11 +289,14 @@ class OperationTurn:
     def _finish(self, place: Place, verdict: Verdict, result: StepResult | None) -> None:
         assert verdict.state is not None
         result = replace(result or StepResult(), value=verdict.value, output=None)
+        if place.item is None:
+            self.state.said[place.number] = None
         self.turn.finish(place, verdict.state, verdict.reason, result=result, detail={"operation": True})
 
     def _end(self, number: int, verdict: Verdict, result: StepResult | None) -> None:
         assert verdict.state is not None
         self.state.errors.pop(number, None)
+        self.state.said[number] = None
         result = replace(result or StepResult(), value=verdict.value, output=None)
         self.turn.end(number, verdict.state, verdict.reason, result=result, detail={"operation": True})
 

@@ -82,6 +82,8 @@ class RetryTurn:
         graph, state = self.state.graph, self.state
         anew: set[int] = set()
         for number in range(graph.main):
+            if number in state.said:
+                continue
             found = state.steps[number]
             named = not operation.steps or graph.steps[number].id in operation.steps
             follows = any(need.number in anew for need in graph.needs[number])
@@ -96,7 +98,7 @@ class RetryTurn:
         return anew
 
     def _finals(self, all_of_them: bool) -> set[int]:
-        numbers = range(self.state.graph.main, len(self.state.steps))
+        numbers = [n for n in range(self.state.graph.main, len(self.state.steps)) if n not in self.state.said]
         return {number for number in numbers if all_of_them or self.state.steps[number] not in ("succeeded", "skipped")}
 
     def _take_children(self, event: Retried, anew: set[int]) -> None:

@@ -5,7 +5,8 @@ to begin anew. What is in flight is not in it: such a step waits again, in its n
 any more is left out, so the message grows with the width of the plan and not with its length. Reasons are not in it
 either: they are recorded.
 
-Written and read by the core's side alone; whoever carries it does not look into it.
+Written and read by the core's side alone; whoever carries it does not look into it. It is in histories, so a field is only
+ever added, with a default.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ def snapshot(state: State) -> dict[str, JSON]:
         "finals": state.finals,
         "finals_stopped": state.finals_stopped,
         "paused": asdict(state.paused) if state.paused else None,
+        "said": list(state.said),
         "calls": [[number, item, run] for (number, item), run in _calls(state).items()],
         "changes": _pairs(state.changes),
         "operations": list(state.operations),
@@ -134,6 +136,7 @@ def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> Stat
     state.stop = StopRequested(**document["stop"]) if document["stop"] else None
     state.finals, state.finals_stopped = document["finals"], document["finals_stopped"]
     state.paused = Operation(**document["paused"]) if document["paused"] else None
+    state.said = dict.fromkeys(document.get("said", ()))
     state.calls = {(number, item): child for number, item, child in document["calls"]}
     state.operations = dict.fromkeys(document["operations"])
     for number, fields in document["changes"]:

@@ -69,6 +69,7 @@ class State:
         finals_stopped: Whether they are to end early too.
         paused: Who has paused the run: nothing starts.
         verdicts: What people said of steps and items in flight, which are being cancelled for it.
+        said: Steps that somebody skipped or marked; they stay so when the run goes on after its end.
         calls: The latest child of each `workflow` step, or item, that did not succeed.
         executions: Of a retried run: children that go on too, and the executions that ended.
         retried: The retry that lets the run go on.
@@ -102,6 +103,7 @@ class State:
     ended: bool = False
     paused: Operation | None = None
     verdicts: dict[tuple[int, int | None], Verdict] = field(default_factory=dict)
+    said: dict[int, None] = field(default_factory=dict)
     calls: dict[tuple[int, int | None], str] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
     retried: Operation | None = None
