@@ -5,8 +5,8 @@ to begin anew. What is in flight is not in it: such a step waits again, in its n
 any more is left out, so the message grows with the width of the plan and not with its length. Reasons are not in it
 either: they are recorded.
 
-Written and read by the core's side alone; whoever carries it does not look into it. It is in histories, so a field is only
-ever added, with a default.
+Written and read by the core's side alone; whoever carries it does not look into it. It is in histories, so a field is
+only ever added, with a default.
 """
 
 from __future__ import annotations
