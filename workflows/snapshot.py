@@ -40,6 +40,8 @@ from workflows.values import json_size, unwrap, wrap
 FORMAT = 1
 MAX_SNAPSHOT_BYTES = 1_500_000
 """Temporal refuses a message of 2 MiB."""
+MAX_HEARD_BYTES = 300_000
+"""Of events for `wait` steps that have not begun."""
 MAX_MESSAGE = 300
 """Characters kept of an error: what a step said in full is recorded."""
 
@@ -88,7 +90,7 @@ def snapshot(state: State) -> dict[str, JSON]:
         "maps": [[n, _map(run)] for n, run in state.maps.items() if state.steps[n] != "succeeded" or n in read],
         "losses": [[number, item, count] for (number, item), count in state.losses.items()],
         "held": [[number, _held(held)] for number, held in state.held.items()],
-        "heard": [asdict(message) for message in state.heard],
+        "heard": _heard(state.heard),
         "stop": asdict(state.stop) if state.stop else None,
         "finals": state.finals,
         "finals_stopped": state.finals_stopped,
@@ -247,6 +249,19 @@ def _error_kept(error: StepError) -> list[JSON]:
 def _calls(state: State) -> dict[tuple[int, int | None], str]:
     flying = {(place.number, place.item): own.run for place, own in state.own.items() if isinstance(own, Calling)}
     return {**state.calls, **flying}
+
+
+def _heard(messages: list[Event]) -> list[JSON]:
+    """Return the latest events that fit, oldest first."""
+    kept: list[JSON] = []
+    room = MAX_HEARD_BYTES
+    for message in reversed(messages):
+        found = asdict(message)
+        room -= json_size(found)
+        if room < 0:
+            break
+        kept.insert(0, found)
+    return kept
 
 
 def _held(held: Held) -> dict[str, JSON]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -35,7 +37,14 @@ from store.database import Database
 from store.recording import get_request, reopen_run
 from store.runs import get_operations, get_run_steps
 from workflows.declared import OutputProblem, check_declared
-from workflows.messages import OPERATE_UPDATE, OPERATION_REFUSED, TERMINAL_RUN_STATES, Operation, RunRequest
+from workflows.messages import (
+    OPERATE_UPDATE,
+    OPERATION_REFUSED,
+    SNAPSHOT_QUERY,
+    TERMINAL_RUN_STATES,
+    Operation,
+    RunRequest,
+)
 from workflows.plan import Plan
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
@@ -160,6 +169,7 @@ async def retry(run: RunId, by: InDoing, body: Retry) -> Done:
             detail = f"Temporal does not know the run {run!r} any more, or its version is gone."
             raise Problem(409, "run_forgotten", f"{detail} `segue rerun` makes a new one.")
         wish.execution = found.run_id
+        await _require_state(client, run, found.run_id)
         await _go_on(client, run, request, wish)
     await reopen_run(by.database, run, row.applied, f"{by.actor} had it go on")
     return await _shown(by.database, run)
@@ -171,6 +181,18 @@ async def _shown(database: Database, run: str) -> Done:
 
 def _done(run: str, state: str) -> Done:
     return Done.model_validate({"run": run, "state": state})
+
+
+async def _require_state(client: Client, run: str, execution: str) -> None:
+    """Refuse a run that cannot say how far it was; the execution that is to go on will ask the same."""
+    handle = client.get_workflow_handle(run, run_id=execution)
+    try:
+        found = await handle.query(SNAPSHOT_QUERY, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
+    except WorkflowQueryFailedError as error:
+        detail = f"The run {run!r} cannot go on: {error}. `segue rerun` makes a new one from it."
+        raise Problem(409, "run_cannot_go_on", detail) from None
+    if found is None:
+        raise Problem(409, "not_begun", f"The run {run!r} never began. Start a new one.")
 
 
 async def _go_on(client: Client, run: str, request: RunRequest, wish: Operation) -> None:

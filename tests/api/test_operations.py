@@ -165,6 +165,22 @@ async def test_what_cannot_be_retried_is_refused_with_the_way_out(api: Api, tmp_
     assert (await do(api, "/runs/nobody/retry", 404))["code"] == "run_not_found"
 
 
+async def test_a_run_that_carries_too_much_is_refused(api: Api, tmp_path: Path) -> None:
+    many = [Step(f"w{number}", "wait", {"event": {"name": f"e{number}"}}) for number in range(30)]
+    steps = (*many, gated(tmp_path / "gate", "bad", *(step.id for step in many)))
+    run = await started(api, plan(fresh("large"), steps=steps))
+    await until(api, run, "running", "w29")
+    for number in range(30):
+        payload = "x" * 60_000
+        await do(api, f"/runs/{run}/events", 202, id=f"e{number}", name=f"e{number}", payload=payload)
+    await until(api, run, "failed")
+    refused = await do(api, f"/runs/{run}/retry", 409)
+    assert refused["code"] == "run_cannot_go_on"
+    assert "at most 1,500,000 can be carried over" in refused["detail"]
+    assert "segue rerun" in refused["detail"]
+    assert (await api.get(f"/runs/{run}"))["state"] == "failed"
+
+
 async def test_a_cancelled_run_goes_on(api: Api) -> None:
     run = await started(api, plan(fresh("stopped"), steps=(asking(),)))
     await until(api, run, "running", "ask")

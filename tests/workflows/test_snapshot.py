@@ -113,3 +113,11 @@ def test_a_snapshot_of_another_plan_or_of_a_newer_format_is_refused() -> None:
         restore("demo-1", Drive(step("a"), step("b")).request, document)
     with pytest.raises(ValueError, match="upgrade this worker"):
         restore("demo-1", run.request, {**document, "format": 2})
+
+
+def test_of_the_events_that_were_heard_the_latest_that_fit_are_carried_over() -> None:
+    run = Drive(step("a"), step("w", "a", kind="wait", action={"event": {"name": "n8"}}))
+    for number in range(10):
+        run.hear(f"n{number}", "x" * 60_000, event=f"e{number}")
+    run.carried_over()
+    assert [message.name for message in run.state.heard] == ["n6", "n7", "n8", "n9"]
