@@ -273,6 +273,8 @@ class OperationInfo(_Answer):
     by: str = ""
     why: str = ""
     steps: list[str] = Field(default_factory=list)
+    anew: list[str] = Field(default_factory=list, description="Of a retry: steps that were decided anew; at most 200.")
+    kept: list[str] = Field(default_factory=list, description="Of a retry: steps that had succeeded; they did not run.")
     reason: str = Field(description="One sentence: who did what, and why.")
 
 

@@ -186,7 +186,12 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What somebody did to a run; `reason` says all of it in a sentence."""
+    """What somebody did to a run; `reason` says all of it in a sentence.
+
+    Attributes:
+        anew: Of a retry: the steps that were decided anew.
+        kept: Of a retry: the steps that had succeeded, and did not run again.
+    """
 
     at: datetime | None
     kind: str
@@ -194,13 +199,15 @@ class Operation:
     why: str
     steps: tuple[str, ...]
     reason: str
+    anew: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Operation:
         """Read the service's object."""
-        by, why = document.get("by") or "", document.get("why") or ""
-        steps = tuple(document.get("steps") or ())
-        return cls(time_of(document.get("at")), document["kind"], by, why, steps, document.get("reason") or "")
+        given: dict[str, Any] = {name: document.get(name) or "" for name in ("kind", "by", "why", "reason")}
+        given |= {name: tuple(document.get(name) or ()) for name in ("steps", "anew", "kept")}
+        return cls(at=time_of(document.get("at")), **given)
 
 
 @dataclass(frozen=True, slots=True)

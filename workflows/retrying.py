@@ -17,6 +17,7 @@ from workflows.state import State
 from workflows.turn import Turn
 
 _NAMED = 5
+_LISTED = 200
 _NEVER_BEGAN = frozenset({"waiting", "skipped", "upstream_failed"})
 
 
@@ -116,12 +117,15 @@ class RetryTurn:
         return any(need.number in anew for need in self.state.graph.needs[number])
 
     def _record(self, operation: Operation, anew: list[int]) -> None:
-        kept = self.state.steps.count("succeeded")
-        names = [self.state.graph.steps[number].id for number in anew]
+        graph, state = self.state.graph, self.state
+        kept = [step.id for step, found in zip(graph.steps, state.steps, strict=True) if found == "succeeded"]
+        kept = [name for name in kept if graph.numbers[name] not in anew]
+        names = [graph.steps[number].id for number in anew]
         shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-        did = f"had it go on; decided anew: {shown or 'nothing'}; kept: {kept} that succeeded"
-        detail = {**facts(operation), "again": {"by": operation.by, "steps": names}}
-        self.turn.record("", "running", sentence(operation, did), detail)
+        did = f"had it go on; decided anew: {shown or 'nothing'}; kept: {len(kept)} that succeeded"
+        detail = facts(operation)
+        detail["operation"] |= {"anew": names[:_LISTED], "kept": kept[:_LISTED]}
+        self.turn.record("", "running", sentence(operation, did), {**detail, "again": {"by": operation.by}})
 
     def _reset(self, number: int, anew: set[int], operation: Operation) -> None:
         state, step = self.state, self.state.graph.steps[number]

@@ -102,6 +102,7 @@ async def test_a_failed_run_goes_on_under_its_id_with_what_succeeded_kept(api: A
     assert [(each["kind"], each["by"], each["why"]) for each in done["operations"]] == [
         ("retry", "tests", "the gate is there")
     ]
+    assert (done["operations"][0]["anew"], done["operations"][0]["kept"]) == (["bad", "ask"], ["first"])
     assert await seqs(api, run) == list(range(1, done["seq"] + 1))
 
 

@@ -31,6 +31,7 @@ def test_a_failed_run_is_retried_and_then_run_again_with_other_params(bench: Ben
     assert (retried.code, retried.out) == (0, f"{run} goes on\n")
     again = bench.client.wait(run, timeout=60, check=False)
     assert (again.state, again.step("judge").attempt, again.step("say").attempt) == ("failed", 4, 1)
+    assert (again.operations[0].anew, again.operations[0].kept) == (("judge", "linger"), ("say", "each"))
     shown = bench.segue("show", run).out
     assert "had it go on; decided anew: judge, linger; kept: 2 that succeeded: once more" in shown
     rerun = bench.segue("rerun", run, "-p", "fail=false")
