@@ -26,6 +26,8 @@ _CAN_GO_ON = frozenset(
         WorkflowExecutionStatus.CANCELED,
         WorkflowExecutionStatus.TERMINATED,
         WorkflowExecutionStatus.TIMED_OUT,
+        # A child that somebody let go on by itself: it has nothing left to do, and gives its output once more.
+        WorkflowExecutionStatus.COMPLETED,
     }
 )
 

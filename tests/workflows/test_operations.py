@@ -61,6 +61,21 @@ async def test_a_child_goes_on_under_its_own_id(house: House) -> None:
     assert [each.seq for each in house.control.records[child]] == list(range(1, len(house.control.records[child]) + 1))
 
 
+async def test_a_child_that_went_on_by_itself_gives_its_output_and_runs_nothing_again(house: House) -> None:
+    inner = plan(step("x"), step("y", "x", inputs={**BROKEN_ONCE, "give": 3}), output="${{ steps.y.output }}")
+    house.control.plans["inner"] = inner
+    call = step("sub", kind="workflow", action={"workflow": "inner", "version": None})
+    shape = plan(call, output="${{ steps.sub.output }}")
+    handle = await house.start(shape)
+    assert (await house.ended(handle)).state == "failed"
+    child = house.client.get_workflow_handle(f"{handle.id}.sub")
+    assert (await house.ended(await house.retry(child, inner))).value == 3
+    ended = await house.ended(await house.retry(handle, shape))
+    assert ended.value == 3
+    assert [house.actors.count(child.id, key) for key in ("x", "y")] == [1, 2]
+    assert [each.state for each in house.control.records[child.id] if not each.key][-2:] == ["running", "succeeded"]
+
+
 async def test_a_terminated_run_goes_on_with_what_was_in_flight(house: House) -> None:
     shape = plan(step("a"), step("b", "a", inputs={"deaf": 1, "give": 2}), output="${{ steps.b.output }}")
     handle = await house.start(shape)
