@@ -36,6 +36,8 @@ STORE_PATIENCE_SECONDS = 60.0
 STORE_RETRY_SECONDS = 1.0
 HEARTBEATS_PER_TIMEOUT = 3
 MIN_HEARTBEAT_SECONDS = 1.0
+MAX_HEARTBEAT_SECONDS = 2.0
+"""A cancel reaches a step with the answer to its heartbeat; then it has two seconds to end, and all of it five."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Workshop:
     environments: EnvironmentCache
     threads: ThreadPoolExecutor
     secrets: SecretSources
+
+
+def heartbeat_interval(timeout: float) -> float:
+    """Return the seconds between heartbeats, for a worker that counts as lost after so many without one."""
+    return min(MAX_HEARTBEAT_SECONDS, max(MIN_HEARTBEAT_SECONDS, timeout / HEARTBEATS_PER_TIMEOUT))
 
 
 class Attempt:
@@ -90,9 +97,7 @@ class Attempt:
         self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
         self._heartbeat: Sequence[Any] = info.heartbeat_details
         timeout = info.heartbeat_timeout
-        self._interval = (
-            max(MIN_HEARTBEAT_SECONDS, timeout.total_seconds() / HEARTBEATS_PER_TIMEOUT) if timeout else None
-        )
+        self._interval = heartbeat_interval(timeout.total_seconds()) if timeout else None
         self._scratch: Path | None = None
 
     @property

@@ -20,7 +20,20 @@ from api.auth import OPEN_PATHS, RequireKey
 from api.boundary import BodyLimit, LastCatch, SecurityHeaders
 from api.pages import Pages
 from api.problems import respond, unavailable
-from api.routes import answers, bundles, events, health, logs, outputs, queues, runs, vars, workflows
+from api.routes import (
+    answers,
+    bundles,
+    events,
+    health,
+    logs,
+    operations,
+    outputs,
+    queues,
+    reruns,
+    runs,
+    vars,
+    workflows,
+)
 from api.schemas import ProblemDocument
 from api.services import Services
 from api.temporal import Temporal
@@ -82,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _routes() -> APIRouter:
     router = APIRouter()
-    for noun in (health, workflows, bundles, runs, answers, events, logs, outputs, queues, vars):
+    for noun in (health, workflows, bundles, runs, answers, operations, reruns, events, logs, outputs, queues, vars):
         router.include_router(noun.router)
     return router
 

@@ -1,11 +1,12 @@
 """Runs as Temporal sees them: starting and cancelling the execution behind a run's row.
 
-The run's id is the workflow id and is never used twice, so starting the same run again is harmless whoever does it.
-Nothing here touches the database.
+The run's id is the workflow id and is used twice by nobody but a run that goes on after its end, so starting the same
+run again is harmless whoever does it. Nothing here touches the database.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from temporalio.client import Client
@@ -27,33 +28,53 @@ from workflows.plan import CONTROL_QUEUE, Plan
 async def start_execution(client: Client, run: str, request: RunRequest, plan: Plan) -> None:
     """Start the execution of `run`; one that was started before is left as it is."""
     try:
-        await _start(client, run, request, plan)
+        await _start_once(client, run, request, plan)
     except RPCError as error:
         # A server whose database is new does not know our search attributes; nothing else of ours is invalid.
         if error.status is not RPCStatusCode.INVALID_ARGUMENT:
             raise
         await register_search_attributes(client)
+        await _start_once(client, run, request, plan)
+
+
+async def continue_execution(client: Client, run: str, request: RunRequest, plan: Plan, operation: str) -> bool:
+    """Start a further execution of a run that has ended; return False when one is going on already.
+
+    Args:
+        client: Connected to Temporal.
+        run: The run's id.
+        request: It says what lets the run go on.
+        plan: The run's plan.
+        operation: The id of who wants it, kept with the execution: asked twice, it is started once.
+    """
+    try:
+        await _start(client, run, request, plan, operation)
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def _start_once(client: Client, run: str, request: RunRequest, plan: Plan) -> None:
+    with contextlib.suppress(WorkflowAlreadyStartedError):
         await _start(client, run, request, plan)
 
 
-async def _start(client: Client, run: str, request: RunRequest, plan: Plan) -> None:
-    try:
-        await client.start_workflow(
-            plan.workflow,
-            request,
-            id=run,
-            task_queue=CONTROL_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            execution_timeout=execution_timeout(plan),
-            task_timeout=task_timeout(len(plan.steps)),
-            search_attributes=indexed(request),
-            memo=memo(request, plan),
-            static_summary=summary(request),
-            static_details=plan.description or None,
-            rpc_timeout=RPC_TIMEOUT,
-        )
-    except WorkflowAlreadyStartedError:
-        return
+async def _start(client: Client, run: str, request: RunRequest, plan: Plan, operation: str | None = None) -> None:
+    reuse = WorkflowIDReusePolicy
+    await client.start_workflow(
+        plan.workflow,
+        request,
+        id=run,
+        task_queue=CONTROL_QUEUE,
+        id_reuse_policy=reuse.REJECT_DUPLICATE if operation is None else reuse.ALLOW_DUPLICATE,
+        execution_timeout=execution_timeout(plan),
+        task_timeout=task_timeout(len(plan.steps)),
+        search_attributes=indexed(request),
+        memo={**memo(request, plan), **({} if operation is None else {"operation": operation})},
+        static_summary=summary(request),
+        static_details=plan.description or None,
+        rpc_timeout=RPC_TIMEOUT,
+    )
 
 
 async def cancel_execution(client: Client, run: str, reason: str) -> bool:

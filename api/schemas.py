@@ -265,6 +265,19 @@ class Step(_Answer):
     attempts: list[Attempt] = Field(default_factory=list)
 
 
+class OperationInfo(_Answer):
+    """What somebody did to a run."""
+
+    at: Time
+    kind: str = Field(examples=["pause", "skip", "retry"])
+    by: str = ""
+    why: str = ""
+    steps: list[str] = Field(default_factory=list)
+    anew: list[str] = Field(default_factory=list, description="Of a retry: steps that were decided anew; at most 200.")
+    kept: list[str] = Field(default_factory=list, description="Of a retry: steps that had succeeded; they did not run.")
+    reason: str = Field(description="One sentence: who did what, and why.")
+
+
 class Run(RunSummary):
     """A run with its steps in plan order; the items of a map follow their step."""
 
@@ -274,6 +287,7 @@ class Run(RunSummary):
     plan_hash: str
     temporal_url: str | None = None
     seq: int = Field(description="Number of the last event that this answer includes.")
+    operations: list[OperationInfo] = Field(default_factory=list, description="What people did to it, oldest first.")
     steps: list[Step]
 
 
@@ -312,42 +326,6 @@ class Runs(_Answer):
 
     runs: list[RunSummary]
     next: str | None = Field(None, description="The `cursor` of the next page; null on the last.")
-
-
-# What steps leave
-
-
-class LogLine(_Answer):
-    """A line that a step wrote."""
-
-    at: float = Field(description="Seconds since the epoch, by the worker's clock.")
-    stream: Literal["stdout", "stderr"]
-    text: str
-
-
-class Log(_Answer):
-    """A page of an attempt's log."""
-
-    attempt: str | None = Field(examples=["000.001-3f2a9c1e"])
-    attempts: list[str]
-    lines: list[LogLine]
-    next: int = Field(description="The `after` of the next page.")
-    complete: bool = Field(description="Nothing will follow.")
-
-
-class FileInfo(_Answer):
-    """A file that a step left."""
-
-    name: str
-    size: int
-    sha256: str | None = None
-    kind: Literal["artifact", "file", "bytes"]
-
-
-class Files(_Answer):
-    """The files of a step's newest attempt."""
-
-    files: list[FileInfo]
 
 
 # Vars and bundles

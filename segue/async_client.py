@@ -20,6 +20,7 @@ from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.log_tail import read_log
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
+from segue.run_operations import AsyncRunOperations
 from segue.submission import Definition, read_definition
 from segue.transport import AsyncTransport, Lost
 
@@ -62,7 +63,7 @@ class AsyncRunHandle:
         return await self.client.output(self.id, step)
 
 
-class AsyncClient(ClientBase):
+class AsyncClient(AsyncRunOperations, ClientBase):
     """A connection to a Segue service; may be used in an `async with` block.
 
     Args:

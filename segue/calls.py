@@ -6,7 +6,7 @@ No I/O happens here, so that the sync and the async client share all of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from segue.errors import (
     UnexpectedAnswer,
 )
 from segue.models import Deployed, FiredEvent, LogPage, Run, RunSummary, Workflow
+from segue.rerun import Rerun
 
 T = TypeVar("T")
 PREFIX = "/api/v1"
@@ -104,6 +105,23 @@ def answer_step(run: str, step: str, approved: bool, values: Mapping[str, Any], 
 def release_step(run: str, step: str, action: str) -> Call[None]:
     """Decide about a held step."""
     return Call("POST", f"/runs/{_part(run)}/steps/{_part(step)}/release", _nothing, json={"action": action})
+
+
+def operate(run: str, operation: str, body: Mapping[str, Any], key: str | None, step: str | None = None) -> Call[str]:
+    """Do something to a run, or to one of its steps; the answer is the run's state after it."""
+    place = f"/runs/{_part(run)}" if step is None else f"/runs/{_part(run)}/steps/{_part(step)}"
+    headers = {"Idempotency-Key": key or uuid4().hex}
+    given = {name: value for name, value in body.items() if value is not None or name == "output"}
+    return Call("POST", f"{place}/{operation}", lambda found: str(found["state"]), json=given, headers=headers)
+
+
+def rerun(
+    run: str, steps: Sequence[str], params: Mapping[str, Any], version: int | None, reason: str, key: str | None
+) -> Call[Rerun]:
+    """Start a run that takes over what another has done."""
+    body = {"from": list(steps), "params": dict(params), "version": version, "reason": reason}
+    headers = {"Idempotency-Key": key or uuid4().hex}
+    return Call("POST", f"/runs/{_part(run)}/rerun", Rerun.from_json, json=body, headers=headers)
 
 
 def send_event(run: str, event: str, name: str, payload: Any) -> Call[None]:

@@ -16,6 +16,7 @@ from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.log_tail import read_log
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
+from segue.run_operations import RunOperations
 from segue.submission import Definition, read_definition
 from segue.transport import Lost, Transport
 
@@ -58,7 +59,7 @@ class RunHandle:
         return self.client.output(self.id, step)
 
 
-class Client(ClientBase):
+class Client(RunOperations, ClientBase):
     """A connection to a Segue service; may be used in a `with` block, and from several threads.
 
     Args:

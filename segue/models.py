@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-RunState = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+RunState = Literal["pending", "running", "paused", "succeeded", "failed", "cancelled"]
 StepState = Literal[
     "waiting",
     "queued",
@@ -185,6 +185,32 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """What somebody did to a run; `reason` says all of it in a sentence.
+
+    Attributes:
+        anew: Of a retry: the steps that were decided anew.
+        kept: Of a retry: the steps that had succeeded, and did not run again.
+    """
+
+    at: datetime | None
+    kind: str
+    by: str
+    why: str
+    steps: tuple[str, ...]
+    reason: str
+    anew: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Operation:
+        """Read the service's object."""
+        given: dict[str, Any] = {name: document.get(name) or "" for name in ("kind", "by", "why", "reason")}
+        given |= {name: tuple(document.get(name) or ()) for name in ("steps", "anew", "kept")}
+        return cls(at=time_of(document.get("at")), **given)
+
+
+@dataclass(frozen=True, slots=True)
 class Run(RunSummary):
     """A run with its steps.
 
@@ -194,6 +220,7 @@ class Run(RunSummary):
         seq: Number of the newest event, from which `events` goes on.
         steps: In the order of the plan; a map's items follow their step.
         temporal_url: The run in Temporal's own UI.
+        operations: What people did to it, oldest first.
     """
 
     params: dict[str, Any]
@@ -201,6 +228,7 @@ class Run(RunSummary):
     seq: int
     temporal_url: str | None
     steps: tuple[Step, ...]
+    operations: tuple[Operation, ...] = ()
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Run:
@@ -212,6 +240,7 @@ class Run(RunSummary):
             seq=document.get("seq") or 0,
             temporal_url=document.get("temporal_url"),
             steps=tuple(Step.from_json(step) for step in document.get("steps") or ()),
+            operations=tuple(Operation.from_json(each) for each in document.get("operations") or ()),
         )
 
     def step(self, key: str) -> Step:

@@ -89,7 +89,7 @@ class Fold:
         """Take in one transition; `now` stands for a time that is none."""
         self.run["applied"] = change.seq
         at = moment(change.at) or now
-        if self.ended:
+        if self.ended and (change.key or not change.detail.get("again")):
             return
         if change.key:
             self._apply_to_step(change, at)
@@ -121,6 +121,10 @@ class Fold:
         self._tell_step(step, now)
         return True
 
+    def reopen(self, reason: str, now: datetime) -> None:
+        """Let the run go on after its end, before it says so itself."""
+        self._apply_to_run(Transition(0, 0.0, "", "pending", reason), now)
+
     def finish(self, state: str, reason: str, now: datetime) -> None:
         """End the run from outside, when the interpreter cannot; what had not ended is cancelled."""
         if self.ended:
@@ -138,9 +142,14 @@ class Fold:
         run.update(state=change.state, reason=change.reason)
         if change.state in TERMINAL_RUN_STATES:
             run.update(ended_at=at, output=change.value, error=_error(change.error))
-        elif change.state == "running":
+        else:
+            # One that goes on after its end has none any more.
+            run.update(ended_at=None, output=None, error=None)
+        if change.state == "running":
             run["started_at"] = run["started_at"] or at
-        self._tell("run", "", row_as(Run, run).summary(), at, change.seq or None)
+        operation = change.detail.get("operation")
+        done = {"operation": operation} if operation else {}
+        self._tell("run", "", {**row_as(Run, run).summary(), **done}, at, change.seq or None)
 
     def _apply_to_step(self, change: Transition, at: datetime) -> None:
         step = self.steps.get(change.key) or self._new_step(change.key)
@@ -181,6 +190,7 @@ class Fold:
             lost = change.detail.get("error") or {"type": "WorkerLost", "message": change.reason, "detail": {}}
             self._end_open_attempts(step, "failed", {"detail": {}, **lost}, at)
             step["generation"] += 1
+        step["generation"] = change.detail.get("generation", step["generation"])
         step.update(queued_at=at, scheduled_at=step["scheduled_at"] or at, error=None)
 
     def _end(self, step: Row, change: Transition, at: datetime) -> None:
@@ -190,7 +200,8 @@ class Fold:
         # Worker and server have clocks of their own; a duration is never negative.
         step["ended_at"] = max(ended, step["started_at"]) if step["started_at"] else ended
         step.update(output=result.value, output_object=result.output, error=_error(change.error))
-        self._end_attempt(step, change, change.state, ended)
+        # What people said of a step is not what became of its attempt, which was cancelled for it.
+        self._end_attempt(step, change, "cancelled" if change.detail.get("operation") else change.state, ended)
 
     def _end_attempt(self, step: Row, change: Transition, state: str, at: datetime) -> None:
         """Record the end of the attempt that a transition tells of, and of those that were open before it."""

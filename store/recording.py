@@ -21,7 +21,7 @@ from store.rows import row_as
 from store.runs import RUN_COLUMNS, create_run
 from store.tables import ACTIVE_STEP_STATES, attempts, events, runs, step_is_active, steps
 from store.workflows import get_version
-from workflows.messages import Cause, RunRecords, RunRequest, Transition
+from workflows.messages import Cause, Operation, RunRecords, RunRequest, Transition
 from workflows.plan import INTERPRETER_KINDS, Plan
 
 MANY_KEYS = 200
@@ -103,6 +103,27 @@ async def finish_run(database: Database, run: str, state: str, reason: str) -> b
     return True
 
 
+async def reopen_run(database: Database, run: str, applied: int, reason: str) -> bool:
+    """Note that a run goes on after its end, until it says so itself.
+
+    Args:
+        database: Where.
+        run: Its id.
+        applied: The number that its last transition had when it ended.
+        reason: Who lets it go on.
+
+    Returns:
+        False: There is no such run, or it has not ended, or has said something since.
+    """
+    async with database.write() as connection:
+        fold = await _load(connection, run, ())
+        if fold is None or not fold.ended or fold.run["applied"] != applied:
+            return False
+        fold.reopen(reason, datetime.now(UTC))
+        await _save(database, connection, fold)
+    return True
+
+
 async def open_runs(database: Database, *, after: str = "", limit: int = 500) -> list[OpenRun]:
     """Return runs that have not ended, by id from behind `after`."""
     with_workers = step_is_active & steps.c.kind.not_in(sorted(INTERPRETER_KINDS))
@@ -110,7 +131,7 @@ async def open_runs(database: Database, *, after: str = "", limit: int = 500) ->
     columns = (runs.c.id, runs.c.workflow, runs.c.version, runs.c.state, runs.c.created_at, runs.c.applied)
     query = (
         select(*columns, in_flight.exists().label("active"))
-        .where(runs.c.state.in_(("pending", "running")), runs.c.id > after)
+        .where(runs.c.state.in_(("pending", "running", "paused")), runs.c.id > after)
         .order_by(runs.c.id)
         .limit(limit)
     )
@@ -134,6 +155,8 @@ async def get_request(database: Database, run: str) -> RunRequest | None:
     if row is None:
         return None
     request = RunRequest(**{**row.request, "cause": Cause(**row.request["cause"])})
+    if row.request.get("again") is not None:
+        request.again = Operation(**row.request["again"])
     version = await get_version(database, request.workflow, request.version)
     if version is None:
         return None

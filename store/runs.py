@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, Select, literal, nulls_first, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.columns import CleanText, UtcTime
+from store.columns import CleanText, UtcTime, text_of
 from store.database import Database
 from store.rows import Run, Step, row_as, step_as
 from store.tables import attempts, events, runs, steps
@@ -103,6 +103,15 @@ async def get_run_steps(database: Database, run: str) -> list[Step]:
     tried = select(attempts).where(attempts.c.run == run)
     async with database.read() as connection:
         return await _with_attempts(connection, query, tried)
+
+
+async def get_operations(database: Database, run: str) -> list[dict[str, Any]]:
+    """Return what people did to a run, oldest first: `{"at", "reason", "kind", "by", "why", "steps", ...}`."""
+    query = select(events.c.at, events.c.data).where(events.c.run == run, events.c.kind == "run").order_by(events.c.seq)
+    async with database.read() as connection:
+        found = (await connection.execute(query)).all()
+    told = [(row.at, row.data) for row in found if row.data.get("operation")]
+    return [{**data["operation"], "at": text_of(at), "reason": data["reason"]} for at, data in told]
 
 
 async def get_step(database: Database, run: str, key: str) -> Step | None:

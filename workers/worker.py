@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -58,8 +59,10 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     """Yield the worker of the interpreter, with the observer beside it; its database closes on leaving."""
     # Imported here: a step worker has no use for the database's libraries (150 MB and most of a second).
     from activities.control import ControlActivities
+    from activities.going_on import GoingOnActivities
     from activities.places import PlaceActivities
     from store.database import Database
+    from store.recording import apply_records
     from workers.observer import Observer
     from workers.search_attributes import register_search_attributes
     from workflows.interpreter import DagRun
@@ -71,11 +74,16 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     try:
         await database.migrate()
         control = ControlActivities(database)
+        going_on = GoingOnActivities(client, functools.partial(apply_records, database))
         worker = Worker(
             client,
             task_queue=CONTROL_QUEUE,
             workflows=[DagRun, SegueSlots, SegueTrigger],
-            activities=[control.resolve_run, control.record_run, *PlaceActivities(client).all()],
+            activities=[
+                *(control.resolve_run, control.record_run),
+                *PlaceActivities(client).all(),
+                *going_on.all(),
+            ],
             identity=identity(CONTROL_QUEUE),
             # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
             workflow_runner=UnsandboxedWorkflowRunner(),

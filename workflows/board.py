@@ -33,6 +33,11 @@ class Board:
         self._rows[transition.key] = (transition.state, transition.reason)
         self._changes += 1
 
+    def begin_with(self, states: Sequence[str]) -> None:
+        """Take in how far the steps were, in plan order."""
+        for key, state in zip(list(self._rows), states, strict=True):
+            self.note(Transition(0, 0.0, key, state, "" if state == "waiting" else "before the run went on"))
+
     def due(self) -> bool:
         """Say whether enough has changed to draw again."""
         return self._changes >= self._patience

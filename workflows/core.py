@@ -22,13 +22,16 @@ from workflows.exchange import (
     AnswerGiven,
     CancelStep,
     Command,
+    Continued,
     EndRun,
     Event,
     EventArrived,
     HoldReleased,
     LimitFinally,
+    Operated,
     Place,
     Record,
+    Retried,
     RunStarted,
     StartStep,
     StepCancelled,
@@ -41,16 +44,17 @@ from workflows.inputs import InputError, Scope, build_task, item_scope
 from workflows.map_turn import MapTurn
 from workflows.messages import (
     JSON,
-    Release,
     StepError,
     StepResult,
     StepState,
     Transition,
 )
+from workflows.operations import OperationTurn, facts, sentence
 from workflows.own_steps import Calling
 from workflows.own_turn import OwnTurn
 from workflows.plan import FINALLY_SECONDS, INTERPRETER_KINDS
 from workflows.reasons import Why, failed
+from workflows.retrying import RetryTurn
 from workflows.state import Held, State
 from workflows.values import brief, inline_problem, wrap
 
@@ -83,6 +87,8 @@ class _Turn:
         self.ended: deque[int] = deque()
         self.own = OwnTurn(self)
         self.maps = MapTurn(self)
+        self.operations = OperationTurn(self)
+        self.retry = RetryTurn(self)
 
     def take(self, event: Event) -> None:
         match event:
@@ -100,7 +106,13 @@ class _Turn:
             case AnswerGiven(answer=answer):
                 self.own.answered(answer)
             case HoldReleased(release=release):
-                self._release(release)
+                self.operations.release(release)
+            case Operated(operation=operation):
+                self.operations.take(operation)
+            case Retried():
+                self.retry.begin(event)
+            case Continued():
+                self.retry.go_on()
 
     def settle(self) -> None:
         """Propagate ends and start what may start until nothing changes, then end the run if all have ended."""
@@ -123,8 +135,10 @@ class _Turn:
         if self.state.seq > 0:
             return
         self.state.scope["run"]["started_at"] = datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        cause = self.state.request.cause
-        self.record("", "running", f"started ({cause.kind})", {"cause": {"kind": cause.kind, "id": cause.id}})
+        cause, again = self.state.request.cause, self.state.request.again
+        said = f"started ({cause.kind})" if again is None else sentence(again, f"runs {cause.id} again")
+        detail = {"cause": {"kind": cause.kind, "id": cause.id}, **(facts(again) if again is not None else {})}
+        self.record("", "running", said, detail)
         self._consider_first(range(self.graph.main))
 
     def _begin_finals(self) -> None:
@@ -140,8 +154,10 @@ class _Turn:
 
     def _consider_first(self, numbers: range) -> None:
         for number in numbers:
+            if self.state.steps[number] != "waiting":
+                continue  # somebody has said before what it comes to
             if not self.graph.needs[number] or self.graph.steps[number].trigger_rule == "always":
-                self._consider(number)
+                self.consider(number)
 
     def _awaited(self, place: Place) -> bool:
         number, item = place.number, place.item
@@ -154,6 +170,8 @@ class _Turn:
     def _land(self, event: StepSucceeded | StepFailed | StepCancelled) -> None:
         """Take in the end of something that was in flight."""
         place = event.place
+        if self.operations.landed(place, event):
+            return
         own = self.state.own.get(place)
         if isinstance(own, Calling):
             self.own.child_ended(place, own, event)
@@ -214,7 +232,7 @@ class _Turn:
         generation = self.next_generation(place.number, place.item)
         sentence = f"{failed(error)}; scheduled again ({losses} of {MAX_GENERATIONS})"
         detail = {"generation": generation, "error": {"type": error.type, "message": error.message}}
-        self._send(place.number, place.item, Why(sentence, detail))
+        self.send(place.number, place.item, Why(sentence, detail))
         return True
 
     def next_generation(self, number: int, item: int | None) -> int:
@@ -231,6 +249,7 @@ class _Turn:
             self.state.finals_stopped = True
         else:
             return
+        self.operations.lift_pause(request.reason)
         if self.state.finals and not self.state.finals_stopped:
             self.commands.append(LimitFinally(FINALLY_SECONDS))
             return
@@ -242,40 +261,13 @@ class _Turn:
             if not self.state.stops(number):
                 continue
             if number in self.state.held:
-                self._let_fail(number, f"; {request.reason}")
+                self.operations.let_fail(number, f"; {request.reason}")
             elif number in self.state.maps and self.state.steps[number] == "running":
                 self.maps.stop(number)
             elif self.state.steps[number] == "queued":
                 self.commands.append(CancelStep(Place(number, None, self.state.generations[number])))
             elif self.state.steps[number] == "waiting":
                 self.end(number, "cancelled", f"{request.reason}; {step.id} had not started")
-
-    # Steps that are held.
-
-    def _release(self, release: Release) -> None:
-        """Do with a held step what a person said; anything else is passed over."""
-        number = self.graph.numbers.get(release.step, -1)
-        if number not in self.state.held or self.state.stops(number):
-            return
-        if release.action == "fail":
-            self._let_fail(number, f"; {release.by or 'somebody'} let it fail")
-            return
-        del self.state.held[number]
-        self.state.errors.pop(number, None)
-        again = {"again": {"by": release.by}}
-        sentence = f"{release.by or 'somebody'} had it tried again"
-        if number in self.state.maps:
-            self.maps.try_again(number, sentence, again)
-            return
-        self.next_generation(number, None)
-        self.state.steps[number] = "waiting"
-        self.record(release.step, "waiting", sentence, again)
-        self._consider(number)
-
-    def _let_fail(self, number: int, why: str) -> None:
-        held = self.state.held.pop(number)
-        reason = held.reason + why
-        self.end(number, "failed", reason, result=held.result, error=held.error, detail=held.detail, released=True)
 
     # From the end of a step to those that need it.
 
@@ -285,38 +277,51 @@ class _Turn:
             if self.state.steps[dependent] != "waiting" or dependent in self.state.reasons:
                 continue
             if self.state.pending[dependent] == 0 or one_need_is_enough(self.state, dependent, place):
-                self._consider(dependent)
+                self.consider(dependent)
 
-    def _consider(self, number: int) -> None:
+    def consider(self, number: int) -> None:
         """Decide a step: its rule allows a decision now."""
         made = decision(self.state, number)
         if made.error is not None:
             self.end(number, "failed", failed(made.error), error=made.error, detail=made.why.detail)
         elif made.verdict != "start":
             self.end(number, made.verdict, made.why.sentence, detail=made.why.detail)
+        elif self.graph.steps[number].id in self.state.request.kept:
+            self.retry.keep(number)
         elif self.graph.steps[number].map is not None:
-            self.maps.begin(number, made.why)
+            self._begin_map(number, made.why)
         else:
             self.state.reasons[number] = made.why
             self.state.ready.append(number)
+
+    def _begin_map(self, number: int, why: Why) -> None:
+        if number not in self.state.maps:
+            self.maps.begin(number, why)
+            return
+        # One that goes on after the run had ended.
+        self.maps.try_again(number, why.sentence, why.detail)
 
     # Starting.
 
     def _dispatch(self) -> None:
         """Fill the window from the ready queue."""
         ready = self.state.ready
-        while ready and (self.state.flying < self.graph.window or not self._counts(ready[0])):
+        while (
+            ready
+            and self.state.paused is None
+            and (self.state.flying < self.graph.window or not self._counts(ready[0]))
+        ):
             number = ready[0]
             run = self.state.maps.get(number)
             if run is None:
                 ready.popleft()
                 self._count(number)
-                self._send(number, None, self.state.reasons.pop(number))
+                self.send(number, None, self.state.reasons.pop(number))
             elif run.may_start:
                 item = run.take()
                 self._count(number)
                 again = {"again": run.generations[item]} if run.generations[item] else {}
-                self._send(number, item, Why(f"item {item}", {"item": brief(run.items[item]), **again}))
+                self.send(number, item, Why(f"item {item}", {"item": brief(run.items[item]), **again}))
             else:
                 run.listed = False
                 ready.popleft()
@@ -332,7 +337,7 @@ class _Turn:
             return self.state.scope
         return {**self.state.scope, **item_scope(step_map, self.state.maps[number].items[item])}
 
-    def _send(self, number: int, item: int | None, why: Why) -> None:
+    def send(self, number: int, item: int | None, why: Why) -> None:
         """Hand over what is counted as in flight already: to a worker, or to the interpreter itself."""
         step, run = self.graph.steps[number], self.state.maps.get(number)
         generation = self.state.generations[number] if item is None or run is None else run.generations[item]
@@ -349,7 +354,8 @@ class _Turn:
         except InputError as problem:
             self.finish(place, "failed", failed(problem.error), error=problem.error)
             return
-        self.record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", why.detail, queue=step.queue)
+        detail = {**why.detail, "generation": generation} if generation else why.detail
+        self.record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", detail, queue=step.queue)
         self.commands.append(StartStep(place, task))
 
     # Ends and records.

@@ -5,10 +5,10 @@ Steps are named by number, and by item within a map; `generation` tells a late a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from workflows.messages import JSON, Answer, Release, RunState, StepError, StepResult, StepTask, Transition
+from workflows.messages import JSON, Answer, Operation, Release, RunState, StepError, StepResult, StepTask, Transition
 from workflows.messages import Event as Message
 
 
@@ -94,6 +94,34 @@ class HoldReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class Operated:
+    """Somebody changes the run. What may not be done (`workflows.operations.refusal`) changes nothing."""
+
+    at: float
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The first event of a state that was restored from its snapshot: what may start, starts."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The first event of the restored state of a run that has ended: what failed is tried again.
+
+    Attributes:
+        executions: Runs of its `workflow` steps that can go on too, and the executions of theirs that ended.
+    """
+
+    at: float
+    operation: Operation
+    executions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """The run is to end: somebody cancels it, its time is up, or a step failed where that stops the rest.
 
@@ -115,6 +143,9 @@ Event: TypeAlias = (
     | EventArrived
     | AnswerGiven
     | HoldReleased
+    | Operated
+    | Continued
+    | Retried
     | StopRequested
 )
 
@@ -141,6 +172,7 @@ class StartChild:
     Attributes:
         run: The child's run id.
         version: None: the newest.
+        again: The child has ended and goes on: its failed steps are tried again.
     """
 
     place: Place
@@ -148,6 +180,7 @@ class StartChild:
     workflow: str
     version: int | None
     params: dict[str, JSON]
+    again: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

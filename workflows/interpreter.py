@@ -15,22 +15,20 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, WorkflowIDReusePolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError
 
 from workflows.admission import Admission
 from workflows.board import Board
 from workflows.core import advance
 from workflows.exchange import (
-    AnswerGiven,
     CancelStep,
     CancelTimer,
     Command,
     EndRun,
     Event,
-    EventArrived,
-    HoldReleased,
     LimitFinally,
+    Operated,
     Place,
     Record,
     RunStarted,
@@ -40,34 +38,27 @@ from workflows.exchange import (
     StopRequested,
     TimerFired,
 )
+from workflows.going_on import carried_over, first_event, retry_of
+from workflows.hearing import Hearing, Wish
 from workflows.journal import Journal
 from workflows.messages import (
-    ANSWER_SIGNAL,
-    EVENT_SIGNAL,
     JSON,
     RECORD_RUN,
-    RELEASE_SIGNAL,
-    RESOLVE_RUN,
-    STATE_QUERY,
-    Answer,
-    Cause,
-    Release,
-    RunRequest,
     StepError,
     StepTask,
 )
-from workflows.messages import Event as Message
+from workflows.operations import refusal
 from workflows.places import PLACE_SIGNAL, PlaceAnswer
 from workflows.plan import CONTROL_QUEUE, Step
+from workflows.snapshot import restore
+from workflows.starting import add_search_attributes, child_run, resolved
 from workflows.state import State, begin
-from workflows.terms import MAX_SUMMARY, duration, landed, never_again, raw, request_of, result_of, summary
+from workflows.terms import duration, landed, never_again, raw, request_of, result_of, summary
 
 RECORD_LIMIT = timedelta(minutes=10)
 """How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
 RECORD_MISTAKE_LIMIT = timedelta(minutes=1)
 """Likewise for a run that a mistake of ours ends."""
-CHILD_TASK_SECONDS = 10.0
-"""How long a workflow task of a child may take; its plan is not known here, and a replay of it must fit."""
 ATTEMPT_GRACE_SECONDS = 10.0
 """The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
 MAX_REASON = 1_000
@@ -86,7 +77,7 @@ class _Landing:
 
 
 @workflow.defn(dynamic=True)
-class DagRun:
+class DagRun(Hearing):
     """A run of a plan, as a Temporal workflow; its argument is a `RunRequest`.
 
     It ends as completed with the run's output, as failed with the first cause, or as cancelled.
@@ -95,7 +86,7 @@ class DagRun:
     @workflow.init
     def __init__(self, arguments: Sequence[RawValue]) -> None:
         self._request, self._unreadable = request_of(arguments)
-        self._events: deque[Event | _Landing] = deque()
+        self._events: deque[Event | _Landing | Wish] = deque()
         self._flying: dict[Place, asyncio.Task[RawValue]] = {}
         self._timers: dict[Place, asyncio.Task[None]] = {}
         self._deadline: asyncio.Task[None] | None = None
@@ -104,6 +95,9 @@ class DagRun:
         self._record_limit = RECORD_LIMIT
         self._recording: asyncio.Task[None] | None = None
         self._end: EndRun | None = None
+        self._state: State | None = None
+        self._waits_for_place = False
+        self._carried: dict[str, Any] | None = None
         self._admission = Admission(self._journal, self._record, self._displaced)
 
     @workflow.run
@@ -117,7 +111,10 @@ class DagRun:
         if self._unreadable is not None:
             raise self._unreadable
         if self._request.plan is None:
-            self._request = await self._resolved()
+            self._request = await resolved(self._request)
+        retry = retry_of(self._request)
+        if retry is not None:
+            self._carried = await carried_over(workflow.info().workflow_id, retry.execution)
         try:
             end = await self._run_plan()
         except Exception as mistake:
@@ -127,22 +124,41 @@ class DagRun:
 
     async def _run_plan(self) -> EndRun:
         self._journal.version = self._request.version or 0
-        state = begin(workflow.info().workflow_id, self._request)
-        self._board = Board(state.graph.steps)
-        self._add_search_attributes()
+        state = self._begun()
+        add_search_attributes(self._request)
+        self._waits_for_place = state.graph.plan.concurrency is not None
         self._end = await self._admission.enter(state.graph.plan, self._request)
+        self._waits_for_place = False
         if self._end is not None:
             return self._end
         seconds = state.graph.plan.timeout
         self._set_deadline(seconds, f"the run took longer than its timeout of {seconds:g} s")
+        retry = retry_of(self._request)
+        first = RunStarted(workflow.time()) if retry is None else await first_event(state, retry)
         # Before what people said to the run in the moment of its start.
-        self._events.appendleft(RunStarted(workflow.time()))
+        self._events.appendleft(first)
+        self._state = state
         while True:
             state = self._work(state)
             if self._end is not None:
                 self._set_deadline(None, "")
                 return self._end
             await self._next_event()
+
+    def _begun(self) -> State:
+        """Return the state to begin with: of a run that goes on after its end, the one it had then."""
+        run = workflow.info().workflow_id
+        if self._carried is None:
+            state = begin(run, self._request)
+            self._board = Board(state.graph.steps)
+            return state
+        seq = self._carried["seq"]
+        self._journal.go_on_after(seq)
+        self._recorded = seq
+        state = self._state = restore(run, self._request, self._carried["core"])
+        self._board = Board(state.graph.steps)
+        self._board.begin_with(state.steps)
+        return state
 
     def _mistaken(self, mistake: Exception) -> EndRun:
         """End the run after a mistake of ours: visibly, and at once, whatever state it was in."""
@@ -162,25 +178,6 @@ class DagRun:
     def _displaced(self, reason: str) -> None:
         self._events.append(StopRequested(workflow.time(), "cancel", reason))
 
-    @workflow.query(name=STATE_QUERY)
-    def state(self, after: int = 0) -> RawValue:
-        """Answer with `RunRecords`: the transitions after a number, as many as one message takes."""
-        return raw(self._journal.batch(after)[0])
-
-    async def _resolved(self) -> RunRequest:
-        try:
-            resolved: RunRequest = await workflow.execute_activity(
-                RESOLVE_RUN,
-                self._request,
-                task_queue=CONTROL_QUEUE,
-                result_type=RunRequest,
-                start_to_close_timeout=timedelta(seconds=30),
-                retry_policy=_PATIENTLY,
-            )
-        except ActivityError as error:
-            raise error.cause or error from None
-        return resolved
-
     # Events in, commands out.
 
     async def _next_event(self) -> None:
@@ -198,17 +195,25 @@ class DagRun:
     def _work(self, state: State) -> State:
         """Let the core take the events that have come, and do what it commands."""
         while self._events and self._end is None:
-            event = self._events.popleft()
-            state, commands = advance(
-                state, landed(event.done, event.step, event.place, event.at) if isinstance(event, _Landing) else event
-            )
+            state, commands = self._advance(state, self._events.popleft())
             for command in commands:
                 self._do(command, state)
+        self._state = state
         if self._end is not None or self._board.due():
             workflow.set_current_details(self._board.draw())
         if self._end is None:
             self._record()
         return state
+
+    def _advance(self, state: State, event: Event | _Landing | Wish) -> tuple[State, list[Command]]:
+        match event:
+            case _Landing():
+                return advance(state, landed(event.done, event.step, event.place, event.at))
+            case Wish(operation):
+                event.answered, event.refusal = True, refusal(state, operation)
+                return advance(state, Operated(workflow.time(), operation))
+            case _:
+                return advance(state, event)
 
     def _do(self, command: Command, state: State) -> None:
         match command:
@@ -218,7 +223,11 @@ class DagRun:
             case StartStep(place, task):
                 self._start(place, task, state.graph.steps[place.number])
             case StartChild(place):
-                self._fly(place, asyncio.create_task(self._child(command)), state.graph.steps[place.number])
+                self._fly(
+                    place,
+                    asyncio.create_task(child_run(command, self._request.depth + 1)),
+                    state.graph.steps[place.number],
+                )
             case CancelStep(place):
                 # It is not there when its end has come in the same moment, and waits behind this event.
                 if place in self._flying:
@@ -265,31 +274,6 @@ class DagRun:
         del self._flying[landing.place]
         self._events.append(landing)
 
-    async def _child(self, start: StartChild) -> RawValue:
-        """Run another workflow to its end."""
-        request = RunRequest(
-            start.workflow,
-            version=start.version,
-            params=start.params,
-            cause=Cause("workflow", workflow.info().workflow_id),
-            depth=self._request.depth + 1,
-        )
-        child = await workflow.start_child_workflow(
-            start.workflow,
-            request,
-            id=start.run,
-            task_queue=CONTROL_QUEUE,
-            result_type=RawValue,
-            cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-            # Should this run be terminated, its children end in order and leave their records.
-            parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            task_timeout=timedelta(seconds=CHILD_TASK_SECONDS),
-            static_summary=f"a step of {workflow.info().workflow_id}"[:MAX_SUMMARY],
-        )
-        result: RawValue = await child
-        return result
-
     async def _time(self, place: Place, seconds: float) -> None:
         await workflow.sleep(seconds)
         del self._timers[place]
@@ -304,23 +288,6 @@ class DagRun:
     async def _keep_time(self, seconds: float, reason: str) -> None:
         await workflow.sleep(seconds, summary="the run's timeout")
         self._events.append(StopRequested(workflow.time(), "timeout", reason))
-
-    # What people and other services say.
-
-    @workflow.signal(name=EVENT_SIGNAL)
-    def event(self, message: Message) -> None:
-        """Show an event to the run's `wait` steps."""
-        self._events.append(EventArrived(workflow.time(), message))
-
-    @workflow.signal(name=ANSWER_SIGNAL)
-    def answer(self, answer: Answer) -> None:
-        """Answer an `approve` step."""
-        self._events.append(AnswerGiven(workflow.time(), answer))
-
-    @workflow.signal(name=RELEASE_SIGNAL)
-    def release(self, release: Release) -> None:
-        """Decide about a held step."""
-        self._events.append(HoldReleased(workflow.time(), release))
 
     # Recording.
 
@@ -374,21 +341,3 @@ class DagRun:
             return False
         self._recorded = max(self._recorded, last)
         return True
-
-    # The end, and what Temporal's own pages show.
-
-    def _add_search_attributes(self) -> None:
-        """Add those that whoever started the run could not know."""
-        present = workflow.info().typed_search_attributes
-        request = self._request
-        updates: list[SearchAttributeUpdate[Any]] = []
-        name, version = SearchAttributeKey.for_keyword("SegueWorkflow"), SearchAttributeKey.for_int("SegueVersion")
-        cause = SearchAttributeKey.for_keyword("SegueTriggeredBy")
-        if present.get(name) is None:
-            updates.append(name.value_set(request.workflow))
-        if present.get(version) is None and request.version is not None:
-            updates.append(version.value_set(request.version))
-        if present.get(cause) is None:
-            updates.append(cause.value_set(request.cause.kind))
-        if updates:
-            workflow.upsert_search_attributes(updates)

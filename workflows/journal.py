@@ -22,12 +22,17 @@ class Journal:
         self._workflow = workflow
         self.version = version
         self._texts: list[str] = []
+        self._before = 0
         self._open: dict[str, None] = {}
 
     @property
     def last(self) -> int:
         """The number of the last transition; 0 before the first."""
-        return len(self._texts)
+        return self._before + len(self._texts)
+
+    def go_on_after(self, seq: int) -> None:
+        """Number from here on: what came before is another execution's, and recorded."""
+        self._before = seq
 
     def append(self, transition: Transition) -> None:
         """Keep a transition under the next number: 1, 2, 3 ... without a gap.
@@ -54,13 +59,13 @@ class Journal:
         """
         texts: list[str] = []
         size = 0
-        for text in self._texts[after:]:
+        for text in self._texts[max(0, after - self._before) :]:
             size += len(text) + 1
             if size > limit and texts:
                 break
             texts.append(text)
         head = json.dumps({"run": self._run, "workflow": self._workflow, "version": self.version})
-        return f'{head[:-1]},"transitions":[{",".join(texts)}]}}'.encode(), after + len(texts)
+        return f'{head[:-1]},"transitions":[{",".join(texts)}]}}'.encode(), max(after, self._before) + len(texts)
 
 
 def _compact(transition: Transition, seq: int) -> dict[str, Any]:

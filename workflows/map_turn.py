@@ -29,11 +29,15 @@ class MapTurn:
         except InputError as problem:
             self.turn.end(number, "failed", failed(problem.error), error=problem.error, detail=why.detail)
             return
-        run = self.state.maps[number] = MapRun.over(items, step.map)
+        run = self.state.maps[number] = MapRun.over(items, step.map, self.state.generations[number])
         self.state.steps[number] = "running"
         count = len(run.items)
         detail = {**why.detail, "items": count, "limit": run.limit}
         self.turn.record(step.id, "running", f"{why.sentence}; {count} items, {run.limit} at once", detail)
+        self.go_on(number)
+
+    def go_on(self, number: int) -> None:
+        """Let the items start that may."""
         self._list(number)
         self._end_if_done(number)
 
@@ -43,8 +47,7 @@ class MapTurn:
         self.state.steps[number] = "running"
         step = self.state.graph.steps[number].id
         self.turn.record(step, "running", f"{sentence}; {count} items", {**detail, "items": count})
-        self._list(number)
-        self._end_if_done(number)
+        self.go_on(number)
 
     def end_item(
         self,
@@ -61,8 +64,7 @@ class MapTurn:
         run = self.state.maps[number]
         run.end(item, state, result if error is None else None, error)
         self.turn.record(self.turn.key(number, item), state, reason, detail, result=result, error=error)
-        self._list(number)
-        self._end_if_done(number)
+        self.go_on(number)
 
     def stop(self, number: int) -> None:
         """Cancel the items that workers have; those that the interpreter runs itself are stopped by themselves."""
@@ -82,12 +84,18 @@ class MapTurn:
     def _end_if_done(self, number: int) -> None:
         run, step = self.state.maps[number], self.state.graph.steps[number]
         assert step.map is not None
+        if (number, None) in self.state.verdicts:
+            self.turn.operations.conclude(number)
+            return
         stop = self.state.stop if self.state.stops(number) else None
         if not run.ended and not (stop is not None and run.flying == 0):
             return
         count, needed = len(run.items), run.needed(step.map)
         detail: dict[str, Any] = {"items": count, "succeeded": run.succeeded, "needed": needed}
         sentence = f"{run.succeeded} of {count} items succeeded"
+        if run.skipped:
+            detail["skipped"] = run.skipped
+            sentence += f", {run.skipped} skipped"
         if stop is not None and run.unfinished:
             self.turn.end(number, "cancelled", f"{stop.reason}; {sentence}", detail=detail)
         elif run.succeeded >= needed:

@@ -33,6 +33,7 @@ class MapRun:
         generations: How often each item lost its worker.
         limit: Items in flight at once.
         again: Items that failed and are to be tried again.
+        skipped: Items that somebody skipped; they do not count.
         listed: Whether the core has it in its ready queue.
     """
 
@@ -49,17 +50,19 @@ class MapRun:
     following: int = 0
     flying: int = 0
     succeeded: int = 0
+    skipped: int = 0
     size: int = 0
     listed: bool = False
 
     @classmethod
-    def over(cls, items: Items, step_map: Map) -> MapRun:
-        """Begin a map."""
+    def over(cls, items: Items, step_map: Map, generation: int = 0) -> MapRun:
+        """Begin a map, whose items were scheduled so often before."""
         count = len(items.values)
         limit = step_map.limit or max(1, count)
-        return cls(
-            items.values, items.paths, items.shape, limit, [None] * count, [None] * count, [None] * count, [0] * count
-        )
+        run = cls(items.values, items.paths, items.shape, limit)
+        run.states, run.outputs, run.references = [None] * count, [None] * count, [None] * count
+        run.generations = [generation] * count
+        return run
 
     @property
     def may_start(self) -> bool:
@@ -96,10 +99,30 @@ class MapRun:
             item = self.again.popleft()
         else:
             item = self.following
-            self.following += 1
+            self._go_past(item)
         self.flying += 1
         self.states[item] = "queued"
         return item
+
+    def settle(self, item: int, state: str, value: JSON) -> None:
+        """Keep what somebody said of an item that is not in flight and has not ended."""
+        if item in self.again:
+            self.again.remove(item)
+        self.flying += 1
+        self.end(item, state, StepResult(value), None)
+        if item == self.following:
+            self._go_past(item)
+
+    def rest(self) -> None:
+        """Let no further item start."""
+        self.following = len(self.items)
+        self.again.clear()
+
+    def _go_past(self, item: int) -> None:
+        """Let the item after this one follow, but for those of which somebody has said what they come to."""
+        self.following = item + 1
+        while self.following < len(self.items) and self.states[self.following] is not None:
+            self.following += 1
 
     def end(self, item: int, state: str, result: StepResult | None, error: StepError | None) -> None:
         """Keep the end of an item that was in flight."""
@@ -110,6 +133,7 @@ class MapRun:
             self.outputs[item] = result.value
             self.references[item] = result.output
             self.size += json_size(result.value)
+        self.skipped += state == "skipped"
         if error is not None:
             self.errors[item] = error
 
@@ -130,12 +154,12 @@ class MapRun:
 
     def needed(self, step_map: Map) -> int:
         """Return how many items must succeed."""
-        wanted = step_map.min_success
+        wanted, counted = step_map.min_success, len(self.items) - self.skipped
         if wanted is None:
-            return len(self.items)
+            return counted
         if "count" in wanted:
-            return int(wanted["count"])
-        return ceil(len(self.items) * wanted["percent"] / 100 - 1e-9)
+            return min(int(wanted["count"]), counted) if self.skipped else int(wanted["count"])
+        return ceil(counted * wanted["percent"] / 100 - 1e-9)
 
     def error(self, needed: int) -> StepError:
         """Return the failure of the whole map: that of the first item, in item order, that failed."""

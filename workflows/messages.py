@@ -18,7 +18,7 @@ REFERENCE = "$segue"
 """The one key users' own objects may not have: `{"$segue": "json" | "bytes" | "file", "key": object key, "size": bytes,
 "sha256": hex digits, "name": file name, for a file}` stands for an object in the object store."""
 
-RunState = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+RunState = Literal["pending", "running", "paused", "succeeded", "failed", "cancelled"]
 StepState = Literal[
     "waiting",  # for its needs
     "queued",  # for a worker
@@ -56,6 +56,17 @@ ANSWER_SIGNAL = "answer"
 RELEASE_SIGNAL = "release"
 """The signal of `DagRun` that decides about a held step; its argument is a `Release`."""
 
+OPERATE_UPDATE = "operate"
+"""The update of `DagRun` by which people change a run that goes on; its argument is an `Operation`."""
+OPERATION_REFUSED = "OperationRefused"
+"""The type of the failure of an update that may not be done."""
+SNAPSHOT_QUERY = "snapshot"
+"""The query of `DagRun` that answers with the state of its core (`workflows.snapshot`), also after its end."""
+SNAPSHOT_RUN = "segue.snapshot_run"
+LAST_EXECUTIONS = "segue.last_executions"
+"""Activity types of the control queue, for a run that goes on after its end: `snapshot_run(run, execution)` gives the
+answer to that query, `last_executions(runs)` for each run the execution that ended, where it can go on."""
+
 SEARCH_ATTRIBUTES = {"SegueWorkflow": "Keyword", "SegueVersion": "Int", "SegueTriggeredBy": "Keyword"}
 """Temporal search attributes that every run carries: name to type."""
 
@@ -64,9 +75,39 @@ SEARCH_ATTRIBUTES = {"SegueWorkflow": "Keyword", "SegueVersion": "Int", "SegueTr
 class Cause:
     """Why a run exists: who or what asked for it."""
 
-    kind: Literal["manual", "schedule", "event", "workflow"] = "manual"
+    kind: Literal["manual", "schedule", "event", "workflow", "rerun"] = "manual"
     id: str = ""
-    """The schedule's or the event's id; the run whose step it is; who asked, for a manual run."""
+    """The schedule's or the event's id; the run whose step it is, or that is run again; who asked, for a manual run."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """What somebody does to a run: the argument of `OPERATE_UPDATE`, and what lets a run go on after its end.
+
+    Attributes:
+        id: The same operation twice is done once.
+        by: Who does it.
+        why: In their words.
+        steps: Keys of the steps it is about. `retry`: those that failed and are tried again, all without any.
+        output: `mark`: the step's output.
+        queue: `change`: the queue it moves to.
+        retry: `change`: fields of `workflows.plan.Retry`.
+        timeout: `change`: fields of `workflows.plan.Timeout`.
+        busy: `change`: keys that a worker has taken; they end as they began.
+        execution: `retry`: the Temporal execution that has ended.
+    """
+
+    id: str
+    kind: Literal["retry", "rerun", "pause", "resume", "skip", "mark", "change"]
+    by: str = ""
+    why: str = ""
+    steps: list[str] = field(default_factory=list)
+    output: Any = None
+    queue: str | None = None
+    retry: dict[str, Any] = field(default_factory=dict)
+    timeout: dict[str, Any] = field(default_factory=dict)
+    busy: list[str] = field(default_factory=list)
+    execution: str = ""
 
 
 @dataclass(slots=True)
@@ -85,6 +126,8 @@ class RunRequest:
         depth: How many runs it is inside of, as a step's child.
         event_name: The event's name. With it, `params` are the templates of the trigger that it matched; without, as in
             runs of before triggers could differ, they are those of the workflow's first event trigger.
+        again: What lets a run that has ended go on (`retry`), or made this one from another (`rerun`).
+        kept: Of a rerun: the outputs that are taken over, by step: `{"run": id, "value": ..., "output": reference}`.
     """
 
     workflow: str
@@ -97,6 +140,8 @@ class RunRequest:
     plan: dict[str, Any] | None = None
     depth: int = 0
     event_name: str | None = None
+    again: Operation | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from workflows.own_steps import (
     MAX_CHILD_OUTPUT_BYTES,
     MAX_HEARD,
     Asking,
+    Begun,
     Calling,
     Waiting,
     approval,
@@ -64,6 +65,8 @@ class OwnTurn:
         scope = self.turn.scope_of(place.number, place.item)
         begun = begin(step, task, scope, self.turn.at, self.state.identity, self.state.request.depth)
         own = self.state.own[place] = begun.own
+        if isinstance(own, Calling):
+            begun = self._going_on(place, own, begun)
         self.turn.record(task.key, "running", f"{begun.sentence}; {why.sentence}", {**why.detail, **begun.detail})
         if begun.seconds is not None:
             self.turn.commands.append(SetTimer(place, begun.seconds))
@@ -73,6 +76,14 @@ class OwnTurn:
             for message in self.state.heard:
                 if place in self.state.own:
                     self._look(place, own, message)
+
+    def _going_on(self, place: Place, own: Calling, begun: Begun) -> Begun:
+        """Let the run that an earlier try of this step has left go on, where that is possible."""
+        run = self.state.calls.get((place.number, place.item))
+        if run not in self.state.executions:
+            return begun
+        own.child = run
+        return replace(begun, sentence=f"{calling(own)}, which goes on", detail=called(own))
 
     def stop(self, place: Place, reason: str) -> None:
         """End a step early; a child's run first has to end itself."""
@@ -165,8 +176,11 @@ class OwnTurn:
 
     def _start_child(self, place: Place, own: Calling) -> None:
         action = own.task.action
+        execution = self.state.executions.pop(own.run, None)
+        retried = self.state.retried
+        again = replace(retried, execution=execution) if retried is not None and execution is not None else None
         self.turn.commands.append(
-            StartChild(place, own.run, action["workflow"], action.get("version"), own.task.inputs)
+            StartChild(place, own.run, action["workflow"], action.get("version"), own.task.inputs, again)
         )
 
     def child_ended(self, place: Place, own: Calling, event: StepSucceeded | StepFailed | StepCancelled) -> None:
@@ -249,5 +263,9 @@ class OwnTurn:
         if timer:
             self.turn.commands.append(CancelTimer(place))
         attempt = own.attempt if isinstance(own, Calling) else 1
+        if isinstance(own, Calling):
+            self.state.calls.pop((place.number, place.item), None)
+            if state != "succeeded":
+                self.state.calls[place.number, place.item] = own.run
         result = StepResult(value, attempt=attempt, started_at=own.since, ended_at=self.turn.at)
         self.turn.finish(place, state, reason, result=result, error=error, detail=detail)

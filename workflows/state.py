@@ -13,7 +13,7 @@ from workflows.exchange import Place, StopRequested
 from workflows.graph import Graph
 from workflows.inputs import RunIdentity, run_scope
 from workflows.maps import MapRun
-from workflows.messages import Event, RunRequest, StepError, StepResult, StepState
+from workflows.messages import Event, Operation, RunRequest, StepError, StepResult, StepState
 from workflows.own_steps import OwnStep
 from workflows.plan import Plan
 from workflows.reasons import Why
@@ -27,6 +27,19 @@ class Held:
     error: StepError | None
     result: StepResult | None
     detail: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What becomes of a step or item once what is in flight of it has ended.
+
+    Attributes:
+        state: None: it is scheduled anew.
+    """
+
+    state: StepState | None
+    reason: str
+    value: Any = None
 
 
 @dataclass(slots=True)
@@ -54,6 +67,14 @@ class State:
         stop_next: A step's failure that stops the rest, once those that need it have heard of it.
         finals: Whether the `finally` steps have begun.
         finals_stopped: Whether they are to end early too.
+        paused: Who has paused the run: nothing starts.
+        verdicts: What people said of steps and items in flight, which are being cancelled for it.
+        said: Steps that somebody skipped or marked; they stay so when the run goes on after its end.
+        calls: The latest child of each `workflow` step, or item, that did not succeed.
+        executions: Of a retried run: children that go on too, and the executions that ended.
+        retried: The retry that lets the run go on.
+        changes: Fields of steps that people changed.
+        operations: Ids of what people did.
     """
 
     graph: Graph
@@ -80,6 +101,14 @@ class State:
     finals: bool = False
     finals_stopped: bool = False
     ended: bool = False
+    paused: Operation | None = None
+    verdicts: dict[tuple[int, int | None], Verdict] = field(default_factory=dict)
+    said: dict[int, None] = field(default_factory=dict)
+    calls: dict[tuple[int, int | None], str] = field(default_factory=dict)
+    executions: dict[str, str] = field(default_factory=dict)
+    retried: Operation | None = None
+    changes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    operations: dict[str, None] = field(default_factory=dict)
 
     def stops(self, number: int) -> bool:
         """Say whether this step is to end early and may not start anything."""

@@ -12,11 +12,11 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
-from temporalio.exceptions import CancelledError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from workflows.exchange import EndRun, Event, Place, StepCancelled, StepFailed, StepSucceeded
 from workflows.failures import RunFailed, step_ended
-from workflows.messages import JSON, RunRequest, StepError, StepResult, StepTask
+from workflows.messages import JSON, OPERATION_REFUSED, RunRequest, StepError, StepResult, StepTask
 from workflows.plan import Step
 from workflows.values import brief
 
@@ -58,6 +58,11 @@ def result_of(end: EndRun) -> JSON:
     if end.state == "failed":
         raise RunFailed(end.error or StepError("RunFailed", end.reason))
     return end.value
+
+
+def refused(problem: str) -> ApplicationError:
+    """Return what an operation that may not be done raises."""
+    return ApplicationError(problem, type=OPERATION_REFUSED, non_retryable=True)
 
 
 def summary(task: StepTask, step: Step) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.concurrency import run_in_threadpool
 
+from api.output_schemas import Log, LogLine
 from api.problems import not_found
 from api.routes.runs import RunId
 from api.run_ids import ATTEMPT_PATTERN, STEP_KEY_PATTERN
-from api.schemas import Log, LogLine
 from api.services import InDatabase, InObjects
 from api.step_logs import list_attempts, read_log, step_prefix
 from api.strict_json import StrictRoute

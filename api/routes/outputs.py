@@ -13,10 +13,10 @@ from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.downloads import damaged, send_object
+from api.output_schemas import FileInfo, Files
 from api.problems import Problem, not_found
 from api.routes.logs import StepKey, require_step
 from api.routes.runs import RunId
-from api.schemas import FileInfo, Files
 from api.services import InDatabase, InObjects
 from api.step_logs import step_prefix
 from api.strict_json import StrictRoute
@@ -45,7 +45,7 @@ async def get_output(run: RunId, key: StepKey, database: InDatabase, objects: In
     reference = step.output_object
     if reference is None:  # a map, or a step that runs nowhere: the value is all there is
         return Response(json.dumps(step.output), media_type="application/json")
-    _check_own(reference["key"], run)
+    _check_own(reference["key"], step.detail.get("kept", {}).get("run", run))
     return await send_object(
         objects, reference["key"], reference["size"], reference["sha256"], media_type="application/json"
     )

@@ -30,6 +30,7 @@ from store.runs import (
     InvalidCursor,
     create_run,
     find_idempotent_run,
+    get_operations,
     get_run,
     get_run_steps,
     list_runs,
@@ -76,7 +77,7 @@ async def start(
         existing = None if idempotency is None else await find_idempotent_run(database, *idempotency)
         if existing is not None:
             response.status_code = 200
-            return await _shown(services, database, existing)
+            return await shown_run(services, database, existing)
         plan, request = await _request(database, body, actor)
         row, created = await create_run(database, new_run_id(body.workflow), request, idempotency=idempotency)
     except IdempotencyConflict:
@@ -85,7 +86,7 @@ async def start(
     response.headers["Location"] = f"/api/v1/runs/{row.id}"
     if not created:
         response.status_code = 200
-        return await _shown(services, database, row)
+        return await shown_run(services, database, row)
     try:
         async with temporal.session() as client:
             await start_execution(client, row.id, request, plan)
@@ -97,7 +98,7 @@ async def start(
         problem.extra["run"] = row.id
         problem.detail = f"Temporal cannot be reached. The run {row.id} is noted and starts as soon as it can."
         raise
-    return await _shown(services, database, row)
+    return await shown_run(services, database, row)
 
 
 @router.get("/runs", summary="List runs")
@@ -119,7 +120,7 @@ async def list_page(
 @router.get("/runs/{run}", summary="One run")
 async def get(run: RunId, services: InServices, database: InDatabase) -> Run:
     """Return a run with its steps."""
-    return await _shown(services, database, await require_run(database, run))
+    return await shown_run(services, database, await require_run(database, run))
 
 
 @router.post(
@@ -141,12 +142,12 @@ async def cancel(
     row = await require_run(database, run)
     if row.state in TERMINAL_RUN_STATES:
         response.status_code = 200
-        return await _shown(services, database, row)
+        return await shown_run(services, database, row)
     reason = (body.reason if body else "") or f"cancelled by {actor}"
     async with temporal.session() as client:
         if not await cancel_execution(client, run, reason) and row.state == "pending":
             await _start_and_cancel(client, database, run, reason)
-    return await _shown(services, database, await require_run(database, run))
+    return await shown_run(services, database, await require_run(database, run))
 
 
 async def _start_and_cancel(client: Client, database: Database, run: str, reason: str) -> None:
@@ -180,20 +181,27 @@ async def _request(database: Database, body: StartRun, actor: str) -> tuple[Plan
     request = RunRequest(
         workflow=version.workflow,
         version=version.version,
-        params=_checked_params(plan, body.params),
+        params=checked_params(plan, body.params),
         cause=Cause("manual", actor),
         vars=await get_vars(database),
         bundle=version.bundle,
         plan=plan.compact(),
     )
-    size = len(json.dumps(asdict(request)).encode())
-    if size > MAX_REQUEST_BYTES:
-        detail = f"plan, params and vars have {size:,} bytes together; a run can carry {MAX_REQUEST_BYTES:,}"
-        raise invalid([("params", detail)], code="run_too_large")
+    require_fitting(request)
     return plan, request
 
 
-def _checked_params(plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
+def require_fitting(request: RunRequest) -> None:
+    """Refuse what Temporal would not take."""
+    size = len(json.dumps(asdict(request)).encode())
+    if size > MAX_REQUEST_BYTES:
+        what = "plan, params, vars and kept outputs" if request.kept else "plan, params and vars"
+        detail = f"{what} have {size:,} bytes together; a run can carry {MAX_REQUEST_BYTES:,}"
+        raise invalid([("params", detail)], code="run_too_large")
+
+
+def checked_params(plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
+    """Return params with their defaults, or raise the 422."""
     try:
         return check_params(plan.params, given)
     except ParamsError as error:
@@ -205,7 +213,8 @@ def _digest(body: StartRun) -> str:
     return hashlib.sha256(json.dumps(body.model_dump(), sort_keys=True).encode()).hexdigest()
 
 
-async def _shown(services: Services, database: Database, row: rows.Run) -> Run:
+async def shown_run(services: Services, database: Database, row: rows.Run) -> Run:
+    """Return a run as HTTP shows it."""
     steps = await get_run_steps(database, row.id)
     shown = {
         **row.summary(),
@@ -215,6 +224,7 @@ async def _shown(services: Services, database: Database, row: rows.Run) -> Run:
         "plan_hash": row.plan_hash,
         "temporal_url": temporal_url(services, row.id),
         "seq": row.seq,
+        "operations": await get_operations(database, row.id),
         "steps": [step.to_json() for step in steps],
     }
     return Run.model_validate(shown)

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from segue.cli import definitions, explain, lint, look, plan, record, run, schema, service, tell, variables, writing
+from segue.cli import (
+    definitions,
+    explain,
+    lint,
+    look,
+    operate,
+    plan,
+    record,
+    run,
+    schema,
+    service,
+    tell,
+    variables,
+    writing,
+)
 from segue.cli.problems import guarded
 
 app = typer.Typer(
@@ -50,6 +64,13 @@ app.command()(guarded(look.runs))
 app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
 app.command()(guarded(look.cancel))
+app.command()(guarded(operate.retry))
+app.command()(guarded(operate.rerun))
+app.command()(guarded(operate.pause))
+app.command()(guarded(operate.resume))
+app.command()(guarded(operate.skip))
+app.command()(guarded(operate.mark))
+app.command()(guarded(operate.change))
 app.command()(guarded(record.record))
 app.command()(guarded(run.fire))
 app.command()(guarded(tell.send))

@@ -21,7 +21,8 @@ def runs(
         str | None, typer.Argument(autocompletion=workflow_names, help="Only runs of this workflow.")
     ] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only runs in this state: pending, running, succeeded, failed or cancelled.")
+        str | None,
+        typer.Option(help="Only runs in this state: pending, running, paused, succeeded, failed or cancelled."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
     as_json: AsJson = False,
@@ -55,6 +56,8 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
         typer.echo(run.reason)
     rows = [(row.name, row.state, row.queue, row.attempt, row.duration, row.note) for row in RunView(run).rows()]
     _print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
+    for operation in run.operations:
+        typer.echo(f"{_started(operation.at)}  {operation.reason}")
     if run.output is not None:
         typer.echo(json.dumps(run.output, indent=2, ensure_ascii=False))
     typer.echo(url)

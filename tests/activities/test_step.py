@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from temporalio.common import RetryPolicy
 
+from activities.attempt import heartbeat_interval
+from activities.process import GRACE_SECONDS
 from activities.values import MAX_DEPTH
 from store.objects import ObjectStoreUnavailable
 from tests.activities.conftest import Steps
@@ -237,3 +239,8 @@ async def until_logged(steps: Steps, text: str) -> None:
             text in steps.objects.get(i.key).decode() for i in steps.objects.list("runs/") if "ndjson" in i.key
         ):
             await asyncio.sleep(0.02)
+
+
+def test_a_cancel_is_heard_soon_however_long_a_worker_may_be_silent() -> None:
+    assert [heartbeat_interval(seconds) for seconds in (1.0, 4.5, 10.0, 3_600.0)] == [1.0, 1.5, 2.0, 2.0]
+    assert heartbeat_interval(86_400.0) + GRACE_SECONDS < 5.0

@@ -161,3 +161,36 @@ def test_attempts_that_were_over_before_anybody_looked_are_not_missing_in_the_en
         (0, 2): (2, "failed"),
         (0, 3): (3, "succeeded"),
     }
+
+
+def test_a_run_that_goes_on_after_its_end_has_none_any_more() -> None:
+    folded = new_fold()
+    again = {"again": {"by": "ada"}}
+    operation = {"id": "o", "kind": "retry", "by": "ada", "why": "mended"}
+    for change in (
+        Transition(1, NOON, "", "running"),
+        Transition(2, NOON + 1, "load", "queued", queue="cpu"),
+        Transition(3, NOON + 2, "load", "failed", error=StepError("Boom", "it broke")),
+        Transition(4, NOON + 3, "", "failed", error=StepError("Boom", "it broke")),
+        Transition(5, NOON + 4, "", "running", "late"),
+    ):
+        folded.apply(change, NOW)
+    assert folded.run["state"] == "failed", "what is over does not begin again by itself"
+    folded.apply(Transition(6, NOON + 5, "", "running", "ada had it go on", {**again, "operation": operation}), NOW)
+    folded.apply(Transition(7, NOON + 5, "load", "waiting", detail=again), NOW)
+    run, load = folded.run, folded.steps["load"]
+    assert (run["state"], run["ended_at"], run["error"], run["applied"]) == ("running", None, None, 7)
+    assert run["started_at"] == datetime.fromtimestamp(NOON, UTC)
+    assert folded.events[-2]["data"]["operation"] == operation
+    folded.apply(Transition(8, NOON + 6, "load", "queued", queue="cpu", detail={"generation": 3}), NOW)
+    assert (load["state"], load["generation"], load["error"]) == ("queued", 3, None)
+    assert [event["seq"] for event in folded.events] == list(range(2, run["seq"] + 1))
+
+
+def test_the_attempt_of_a_step_of_which_somebody_said_something_was_cancelled() -> None:
+    folded = new_fold()
+    result = StepResult({"n": 1}, None, "runs/r/load/000.001-3f2a9c1e", 1, "cpu@host:1", NOON, NOON + 1)
+    folded.apply(Transition(1, NOON, "load", "queued", queue="cpu"), NOW)
+    folded.apply(Transition(2, NOON + 2, "load", "succeeded", detail={"operation": True}, result=result), NOW)
+    assert (folded.steps["load"]["state"], folded.steps["load"]["output"]) == ("succeeded", {"n": 1})
+    assert [attempt["state"] for attempt in folded.attempts["load"].values()] == ["cancelled"]

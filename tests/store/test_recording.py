@@ -13,9 +13,9 @@ from sqlalchemy.event import listen, remove
 from store.database import Database
 from store.events import events_after, last_seq
 from store.folding import PendingAttempt
-from store.recording import active_keys, apply_records, finish_run, observe_attempts, open_runs
+from store.recording import active_keys, apply_records, finish_run, observe_attempts, open_runs, reopen_run
 from store.rows import Event, Run, Step
-from store.runs import create_run, get_run, get_run_steps, get_step, list_runs
+from store.runs import create_run, get_operations, get_run, get_run_steps, get_step, list_runs
 from store.workflows import deploy_workflow
 from tests.store.samples import NOON, a_whole_run, change, created, deployed, plan, records, result
 from workflows.messages import RunRequest, StepError, Transition
@@ -406,3 +406,21 @@ async def test_an_item_of_nested_maps_is_recorded_with_its_step(database: Databa
     await apply_records(database, records(change(3, "train[2][0]", "queued", queue="gpu")))
     item = await the_step(database, "train[2][0]")
     assert (item.step, item.state) == ("train", "queued")
+
+
+async def test_a_run_is_noted_as_going_on_unless_it_has_said_so_itself(database: Database) -> None:
+    await created(database)
+    await apply_records(database, records(*a_whole_run()))
+    assert not await reopen_run(database, "train-1", 10, "ada had it go on"), "it has said more since"
+    assert await reopen_run(database, "train-1", 11, "ada had it go on")
+    run = await the_run(database)
+    assert (run.state, run.reason, run.ended_at, run.error) == ("pending", "ada had it go on", None, None)
+    assert not await reopen_run(database, "train-1", 11, "ada had it go on")
+    assert [each.id for each in await open_runs(database)] == ["train-1"]
+    operation = {"operation": {"id": "o", "kind": "retry", "by": "ada"}, "again": {"by": "ada"}}
+    await apply_records(database, records(change(12, "", "running", detail=operation)))
+    await apply_records(database, records(change(13, "", "paused")))
+    assert [each.id for each in await open_runs(database)] == ["train-1"], "a paused run is looked after"
+    [told] = await get_operations(database, "train-1")
+    assert (told["kind"], told["by"], told["reason"]) == ("retry", "ada", "reason 12")
+    await story(database)

@@ -61,3 +61,32 @@ async def test_a_rejection_needs_no_form_and_a_held_step_may_be_let_fail(
     await page.get_by_role("button", name="Let it fail").click()
     await expect(ship).to_have_attribute("data-state", "failed")
     assert (await runs.end(run))["state"] == "failed"
+
+
+async def test_a_run_is_paused_resumed_cancelled_and_retried_on_the_page(
+    open_page: OpenPage, runs: Runs, gate: Path
+) -> None:
+    run = await runs.start("ui-branches", gate=str(gate))
+    page = (await open_page(f"/runs/{run}")).page
+    collect = page.locator("[role=treeitem][data-key='collect']")
+    await expect(collect).to_have_attribute("data-state", "running")
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.locator("main")).to_have_attribute("data-state", "paused")
+    await expect(page.locator(".cause")).to_contain_text("paused the run: from the web page")
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator("main")).to_have_attribute("data-state", "running")
+    await page.get_by_role("button", name="Cancel run").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
+    await expect(page.locator("main")).to_have_attribute("data-state", "cancelled")
+    await page.get_by_role("button", name="Retry").click()
+    await expect(page.locator("main")).to_have_attribute("data-state", "running")
+    await expect(collect).to_have_attribute("data-state", "running")
+    await collect.click()
+    await page.get_by_text("Skip this step").click()
+    await page.get_by_label("Why").fill("not today")
+    await page.get_by_role("button", name="Skip", exact=True).click()
+    await expect(collect).to_have_attribute("data-state", "skipped")
+    await expect(page.locator("[data-test=reason]")).to_contain_text("skipped it: not today")
+    await expect(page.locator("main")).to_have_attribute("data-state", "succeeded")
+    await expect(page.get_by_text("Skip this step")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Retry")).to_have_count(0)

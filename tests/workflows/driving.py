@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,8 +17,10 @@ from workflows.exchange import (
     EventArrived,
     HoldReleased,
     LimitFinally,
+    Operated,
     Place,
     Record,
+    Retried,
     RunStarted,
     SetTimer,
     StartChild,
@@ -28,9 +31,20 @@ from workflows.exchange import (
     StopRequested,
     TimerFired,
 )
-from workflows.messages import Answer, Cause, Release, RunRequest, StepError, StepResult, StepTask, Transition
+from workflows.messages import (
+    Answer,
+    Cause,
+    Operation,
+    Release,
+    RunRequest,
+    StepError,
+    StepResult,
+    StepTask,
+    Transition,
+)
 from workflows.messages import Event as Message
 from workflows.plan import Edge, Plan, Step
+from workflows.snapshot import restore, snapshot
 from workflows.state import State, begin
 
 Needs = str | Sequence[str] | Mapping[str, str | None]
@@ -62,6 +76,7 @@ class Drive:
         given = RunRequest("demo", 3, cause=Cause("manual", "ada"), plan=plan(*steps, **fields).to_json())
         for name, value in (request or {}).items():
             setattr(given, name, value)
+        self.request = given
         self.state: State = begin(run, given)
         self.now = 1_700_000_000.0
         self.transitions: list[Transition] = []
@@ -72,6 +87,7 @@ class Drive:
         self.started: list[str] = []
         self.cancelled: list[str] = []
         self.end: EndRun | None = None
+        self.operations = 0
         if start:
             self.send(RunStarted(self.now))
 
@@ -79,6 +95,11 @@ class Drive:
         """Give the core an event and note what it commands."""
         self.now += 1
         self.state, commands = advance(self.state, event)
+        self.take(commands)
+        return commands
+
+    def take(self, commands: list[Command]) -> None:
+        """Note what the core commands."""
         for command in commands:
             match command:
                 case Record(transition):
@@ -95,7 +116,7 @@ class Drive:
                     assert self.key(place) not in self.timers
                     self.timers[self.key(place)] = (place, seconds)
                 case CancelTimer(place):
-                    self.timers.pop(self.key(place), None)
+                    self.timers = {key: timer for key, timer in self.timers.items() if timer[0] != place}
                 case LimitFinally(seconds):
                     self.limits.append(seconds)
                 case CancelStep(place):
@@ -104,7 +125,6 @@ class Drive:
                 case EndRun():
                     assert self.end is None
                     self.end = command
-        return commands
 
     def succeed(self, key: str, value: Any = None, **result: Any) -> list[Command]:
         place, _ = self.flying.pop(key)
@@ -129,8 +149,11 @@ class Drive:
 
     def key(self, place: Place) -> str:
         """Return the key of a step or item."""
-        step = self.state.graph.steps[place.number].id
-        return step if place.item is None else step + self.state.maps[place.number].path(place.item)
+        return self.key_of(place.number, place.item)
+
+    def key_of(self, number: int, item: int | None) -> str:
+        step = self.state.graph.steps[number].id
+        return step if item is None else step + self.state.maps[number].path(item)
 
     def ring(self, key: str, after: float | None = None) -> list[Command]:
         """Let a timer run down, and the clock go on by its time."""
@@ -146,6 +169,28 @@ class Drive:
 
     def release(self, step: str, action: Any, by: str = "ada") -> list[Command]:
         return self.send(HoldReleased(self.now, Release(step, action, by)))
+
+    def operate(self, kind: Any, *steps: str, by: str = "ada", why: str = "", **fields: Any) -> list[Command]:
+        """Do something to the run, each time as another operation."""
+        self.operations += 1
+        operation = Operation(f"o{self.operations}", kind, by, why, list(steps), **fields)
+        return self.send(Operated(self.now, operation))
+
+    def carried_over(self) -> None:
+        """Go on in the state that comes back from the snapshot, as it travels; what was in flight is lost."""
+        document = json.loads(json.dumps(snapshot(self.state)))
+        self.state = restore(self.state.identity.run, self.request, document)
+        self.flying.clear()
+        self.children.clear()
+        self.timers.clear()
+
+    def retry(self, *steps: str, executions: Mapping[str, str] | None = None) -> list[Command]:
+        """Let the run go on after its end, or after it was lost."""
+        self.carried_over()
+        self.end = None
+        self.operations += 1
+        operation = Operation(f"o{self.operations}", "retry", "ada", steps=list(steps))
+        return self.send(Retried(self.now, operation, dict(executions or {})))
 
     def child_ends(self, key: str, value: Any = None, error: StepError | None = None) -> list[Command]:
         place = self.children.pop(key).place

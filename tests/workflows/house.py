@@ -15,10 +15,11 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.going_on import GoingOnActivities
 from activities.places import PlaceActivities
 from tests.workflows.scripted import Actors, Control
 from workflows.interpreter import DagRun
-from workflows.messages import STATE_QUERY, Cause, RunRecords, RunRequest, Transition
+from workflows.messages import OPERATE_UPDATE, STATE_QUERY, Cause, Operation, RunRecords, RunRequest, Transition
 from workflows.plan import CONTROL_QUEUE, Plan
 from workflows.slots import SegueSlots
 from workflows.trigger import SegueTrigger
@@ -80,7 +81,11 @@ class House:
             self.client,
             task_queue=CONTROL_QUEUE,
             workflows=[DagRun, SegueSlots, SegueTrigger],
-            activities=[*self.control.all(), *PlaceActivities(self.client).all()],
+            activities=[
+                *self.control.all(),
+                *PlaceActivities(self.client).all(),
+                *GoingOnActivities(self.client, self.control.record).all(),
+            ],
             **{**given, **options},
         )
         steps = Worker(
@@ -112,6 +117,19 @@ class House:
     async def run(self, plan: Plan | None, name: str = "demo", **request: Any) -> Ended:
         """Start a run and wait for its end."""
         return await self.ended(await self.start(plan, name, **request))
+
+    async def retry(self, handle: WorkflowHandle[Any, Any], plan: Plan | None, *steps: str) -> WorkflowHandle[Any, Any]:
+        """Let a run go on after its end."""
+        execution = (await handle.describe()).run_id
+        again = Operation(uuid.uuid4().hex, "retry", "ada", "the disk was full", list(steps), execution=execution)
+        await self.start(plan, (await handle.describe()).workflow_type, run=handle.id, again=again)
+        return self.client.get_workflow_handle(handle.id)
+
+    async def operate(self, handle: WorkflowHandle[Any, Any], kind: Any, *steps: str, **fields: Any) -> str:
+        """Do something to a run that goes on; return its state then."""
+        operation = Operation(fields.pop("id", uuid.uuid4().hex), kind, "ada", "because", list(steps), **fields)
+        state: str = await handle.execute_update(OPERATE_UPDATE, operation, id=operation.id)
+        return state
 
     async def ended(self, handle: WorkflowHandle[Any, Any]) -> Ended:
         value, error = None, None

@@ -30,6 +30,7 @@ from workflows.messages import (
     Cause,
     Event,
     EventTrigger,
+    Operation,
     Release,
     TriggerRequest,
     TriggerUpdate,
@@ -220,6 +221,59 @@ async def stop_on_failure(house: House) -> Handle:
     )
 
 
+async def retried(house: House) -> Handle:
+    """A run that goes on after its end, with a child and an item of a map that do so too; what is kept is its end."""
+    house.control.plans["inner"] = plan(step("x"), step("y", "x", inputs={"broken": 1}))
+    shape = plan(
+        step("a", inputs={"give": 1}),
+        step("m", "a", map=Map([0, 1], "n"), inputs={"broken": "${{ n }}"}),
+        step("sub", "a", kind="workflow", action={"workflow": "inner", "version": None}),
+        step("all", "m sub", inputs={"give": "${{ steps.a.output }}"}),
+        step("clean", phase="finally"),
+    )
+    handle = await house.start(shape, run="recorded-retried")
+    await house.ended(handle)
+    return await house.retry(handle, shape)
+
+
+async def operated(house: House) -> Handle:
+    """A run that is paused, whose steps are skipped, marked and moved, and that goes on."""
+    ask = {"kind": "approve", "action": {}}
+    handle = await house.start(
+        plan(
+            step("ask", **ask),
+            step("other", **ask),
+            step("then", "ask", inputs={"give": "${{ steps.ask.output.n }}"}),
+            step("hung", inputs={"hang": 1}),
+            step("moved", queue="nobody"),
+            step("m", map=Map([1, 2], limit=1), inputs={"hang": 1}),
+        )
+    )
+    await house.until_called(handle.id, "hung")
+    await house.until_called(handle.id, "m[0]")
+    await house.operate(handle, "pause")
+    await house.operate(handle, "mark", "ask", output={"n": 3})
+    await house.operate(handle, "skip", "other")
+    await house.operate(handle, "skip", "hung")
+    await house.operate(handle, "change", "moved", queue="cpu", retry={"attempts": 2}, timeout={"run": 60.0})
+    await house.operate(handle, "mark", "m[1]", output=2)
+    await house.operate(handle, "skip", "m[0]")
+    await house.operate(handle, "resume")
+    return handle
+
+
+async def rerun(house: House) -> Handle:
+    """A run that takes over what another has done."""
+    kept = {"a": {"run": "demo-0", "value": 1}, "m": {"run": "demo-0", "value": [1, 2]}}
+    again = Operation("o", "rerun", "ada", "new code", ["b"])
+    return await house.start(
+        plan(step("a"), step("m", "a", map=Map([1, 2])), step("b", "m", inputs={"give": "${{ steps.m.output }}"})),
+        kept=kept,
+        again=again,
+        cause=Cause("rerun", "demo-0"),
+    )
+
+
 async def _event_run(house: House, name: str, event: str) -> None:
     run = event_run_id(name, event)
     await house.until(lambda: run in house.control.records)
@@ -297,6 +351,7 @@ BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
         *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
         *(waits, approval, children, hold, stop_on_failure),
         *(decided_events, waited, refused, slots, secrets),
+        *(retried, operated, rerun),
     )
 }
 

@@ -30,7 +30,8 @@ class Actors:
     """The step activities.
 
     What `with` may say: `give` a value; `fail` with a type, `times` attempts long; `rest` for seconds; `hang` until
-    cancelled, or with `deaf` without a heartbeat, for as many generations as it says; `answer` with anything at all.
+    cancelled, or with `deaf` without a heartbeat, for as many generations as it says; `answer` with anything at
+    all; be `broken` for as many generations as it says.
     """
 
     def __init__(self) -> None:
@@ -75,6 +76,8 @@ async def _act(task: StepTask) -> Any:
             await asyncio.sleep(0.05)
     if "rest" in script:
         await asyncio.sleep(script["rest"])
+    if task.generation < script.get("broken", 0):
+        raise to_failure(StepFailed("ExitCode", f"generation {task.generation} broke", {"exit_code": 2}), result)
     if "fail" in script and attempt <= script.get("times", 1_000):
         raise to_failure(StepFailed(script["fail"], f"attempt {attempt} broke", {"exit_code": 2}), result)
     if "answer" in script:
@@ -94,6 +97,13 @@ class Control:
     def all(self) -> list[Callable[..., Any]]:
         return [self.resolve_run, self.record_run]
 
+    async def record(self, records: RunRecords) -> int:
+        """Keep a batch; return how many transitions are kept."""
+        known = self.records.setdefault(records.run, [])
+        assert not records.transitions or records.transitions[0].seq <= len(known) + 1, "a gap"
+        known += [each for each in records.transitions if each.seq > len(known)]
+        return len(known)
+
     @activity.defn(name=RESOLVE_RUN)
     async def resolve_run(self, request: RunRequest) -> RunRequest:
         plan = self.plans.get(request.workflow)
@@ -106,10 +116,8 @@ class Control:
     async def record_run(self, records: RunRecords) -> None:
         if self.broken:
             raise ApplicationError("the database is away", type="DatabaseUnavailable")
-        known = self.records.setdefault(records.run, [])
         self.batches[records.run] = self.batches.get(records.run, 0) + 1
         assert records.transitions
-        assert records.transitions[0].seq <= len(known) + 1, "a gap"
-        known += [each for each in records.transitions if each.seq > len(known)]
+        await self.record(records)
         if not any(not each.key and each.state in TERMINAL_RUN_STATES for each in records.transitions):
             await asyncio.sleep(LINGER_SECONDS)

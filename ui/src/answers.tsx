@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { api, ApiError } from "./api.ts";
 import { FieldRow } from "./fieldrow.tsx";
 import { fields, read } from "./form.ts";
-import type { JsonObject, StepRecord } from "./types.ts";
+import { ended, type JsonObject, type StepRecord } from "./types.ts";
 
 interface Props {
   run: string;
@@ -85,6 +85,35 @@ export function Hold({ run, record }: Props) {
         </button>
       </p>
     </section>
+  );
+}
+
+/** Lets a step that has not ended count as skipped, after being opened on purpose. */
+export function Skip({ run, record }: Props) {
+  const [reason, setReason] = useState("");
+  const failure = useSignal<string | null>(null);
+  const problems = useSignal<Record<string, string>>({});
+  const sent = useSignal(false);
+  if (ended(record.state)) return null;
+  return (
+    <details class="ask" key={record.key}>
+      <summary>Skip this step</summary>
+      {failure.value && <p class="banner">{failure.value}</p>}
+      <div class="field">
+        <label for="skip-reason">Why</label>
+        <input id="skip-reason" value={reason} maxLength={1000} onInput={(event) => setReason(event.currentTarget.value)} />
+      </div>
+      <p class="choices">
+        <button
+          class="danger"
+          type="button"
+          disabled={sent.value}
+          onClick={() => void sending(sent, failure, problems, () => api.skip(run, record.key, reason))}
+        >
+          Skip
+        </button>
+      </p>
+    </details>
   );
 }
 

@@ -119,6 +119,9 @@ export const api = {
   run: (id: string, signal?: AbortSignal) => json<Run>(`/runs/${at(id)}`, { signal }),
   start: (workflow: string, params: JsonObject) => post<Run>("/runs", { workflow, params }),
   cancel: (id: string) => post<Run>(`/runs/${at(id)}/cancel`, { reason: "cancelled from the web page" }),
+  operate: (run: string, operation: "pause" | "resume" | "retry") =>
+    post(`/runs/${at(run)}/${operation}`, { reason: "from the web page" }),
+  skip: (run: string, step: string, reason: string) => post(`/runs/${at(run)}/steps/${at(step)}/skip`, { reason }),
   answer: (run: string, step: string, body: JsonObject) => post(`/runs/${at(run)}/steps/${at(step)}/answer`, body),
   release: (run: string, step: string, action: "retry" | "fail") =>
     post(`/runs/${at(run)}/steps/${at(step)}/release`, { action }),

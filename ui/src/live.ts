@@ -35,6 +35,14 @@ export class LiveRun {
     clearTimeout(this.timer);
   }
 
+  /** Follows a run that goes on after its end. */
+  async again(): Promise<void> {
+    this.close();
+    this.stop = new AbortController();
+    this.link.value = "connecting";
+    await this.start();
+  }
+
   /** Loads the run again: after a gap, or after an action whose effect should show at once. */
   async reload(): Promise<void> {
     const run = await api.run(this.id, this.stop.signal);

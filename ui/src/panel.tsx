@@ -1,7 +1,7 @@
 /** The panel of the selected step: why, logs, output, files. */
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { Approval, Hold } from "./answers.tsx";
+import { Approval, Hold, Skip } from "./answers.tsx";
 import { api, ApiError, filePath } from "./api.ts";
 import { elapsed } from "./clock.ts";
 import { bytes, moment } from "./format.ts";
@@ -74,6 +74,7 @@ function Why({ run, group, record, all }: Props) {
       <Child record={record} />
       <Approval run={run} record={record} />
       <Hold run={run} record={record} />
+      <Skip run={run} record={record} />
       {record.error && <Failure error={record.error} />}
       {group.items.length > 0 && record.item === null && <Items group={group} />}
       {step.needs.length > 0 && (

@@ -22,6 +22,7 @@ export const LOOKS: Record<State, Look> = {
   queued: { word: "queued", stroke: `${DISC}M8 4.5V8l2.5 1.5` },
   running: { word: "running", stroke: DISC, fill: "M6.3 4.9v6.2L11.3 8z" },
   retrying: { word: "retrying", stroke: "M13.5 8a5.5 5.5 0 1 1-1.7-4M13.8 1.5v3.2h-3.2" },
+  paused: { word: "paused", stroke: DISC, fill: "M6 5h1.5v6H6zM8.5 5H10v6H8.5z" },
   held: { word: "held", stroke: `${DISC}M6.4 5.4v5.2M9.6 5.4v5.2` },
   succeeded: { word: "succeeded", fill: DISC, stroke: "M5 8.2l2.2 2.2L11.2 6" },
   failed: { word: "failed", fill: DISC, stroke: "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8" },

@@ -3,7 +3,7 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
-export type RunState = "pending" | "running" | "succeeded" | "failed" | "cancelled";
+export type RunState = "pending" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
 export type StepState =
   | "waiting"
   | "queued"
@@ -23,7 +23,7 @@ export interface RunSummary {
   version: number;
   state: RunState;
   reason: string | null;
-  cause: { kind: "manual" | "schedule" | "event" | "workflow"; id: string };
+  cause: { kind: "manual" | "schedule" | "event" | "workflow" | "rerun"; id: string };
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
@@ -156,7 +156,7 @@ export interface StepFile {
   kind: "artifact" | "file" | "bytes";
 }
 
-export const RUN_STATES: RunState[] = ["pending", "running", "succeeded", "failed", "cancelled"];
+export const RUN_STATES: RunState[] = ["pending", "running", "paused", "succeeded", "failed", "cancelled"];
 const ENDED = new Set<State>(["succeeded", "failed", "upstream_failed", "skipped", "cancelled"]);
 
 /** Whether nothing can change any more. */

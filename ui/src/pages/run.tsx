@@ -72,6 +72,7 @@ function Header({ run, live }: { run: Run; live: LiveRun }) {
             Temporal ↗
           </a>
         )}
+        <Operations run={run} live={live} />
         {!ended(run.state) && <Cancel run={run} live={live} />}
       </div>
       <p class="facts">
@@ -92,7 +93,8 @@ function Header({ run, live }: { run: Run; live: LiveRun }) {
 /** Why the run is as it is: the first failure with a way to it, or the run's own sentence. */
 function Cause({ run }: { run: Run }) {
   const failure = run.state === "failed" || run.state === "running" ? firstFailure(run) : null;
-  if (!failure) return ended(run.state) && run.reason ? <p class="cause">{run.reason}</p> : null;
+  const telling = ended(run.state) || run.state === "paused";
+  if (!failure) return telling && run.reason ? <p class="cause">{run.reason}</p> : null;
   // A run that failed for itself, by its time limit for instance, says so before the step that happened to fail.
   const own = run.state === "failed" && run.reason && !run.reason.startsWith(`step ${failure.step} `) ? `${run.reason}; ` : "";
   return (
@@ -118,6 +120,36 @@ function Params({ run }: { run: Run }) {
         );
       })}
     </span>
+  );
+}
+
+/** Pause and resume for a run that goes on; for one that failed or was cancelled, a way to go on. */
+function Operations({ run, live }: { run: Run; live: LiveRun }) {
+  const failure = useSignal<string | null>(null);
+  const asked = useSignal(false);
+  const operate = async (operation: "pause" | "resume" | "retry") => {
+    asked.value = true;
+    failure.value = null;
+    try {
+      await api.operate(run.id, operation);
+      if (operation === "retry") void live.again();
+      else await live.reload().catch(() => undefined);
+    } catch (error) {
+      failure.value = error instanceof ApiError ? error.message : "The service does not answer.";
+    }
+    asked.value = false;
+  };
+  const choice = (
+    { running: ["pause", "Pause"], paused: ["resume", "Resume"], failed: ["retry", "Retry"], cancelled: ["retry", "Retry"] } as const
+  )[run.state as string];
+  if (!choice) return null;
+  return (
+    <>
+      {failure.value && <span class="banner">{failure.value}</span>}
+      <button type="button" disabled={asked.value} onClick={() => void operate(choice[0])}>
+        {choice[1]}
+      </button>
+    </>
   );
 }
 

@@ -1,0 +1,44 @@
+"""What steps leave, as HTTP shows it: logs and files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class LogLine(_Answer):
+    """A line that a step wrote."""
+
+    at: float = Field(description="Seconds since the epoch, by the worker's clock.")
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+class Log(_Answer):
+    """A page of an attempt's log."""
+
+    attempt: str | None = Field(examples=["000.001-3f2a9c1e"])
+    attempts: list[str]
+    lines: list[LogLine]
+    next: int = Field(description="The `after` of the next page.")
+    complete: bool = Field(description="Nothing will follow.")
+
+
+class FileInfo(_Answer):
+    """A file that a step left."""
+
+    name: str
+    size: int
+    sha256: str | None = None
+    kind: Literal["artifact", "file", "bytes"]
+
+
+class Files(_Answer):
+    """The files of a step's newest attempt."""
+
+    files: list[FileInfo]

@@ -1,0 +1,316 @@
+"""The state of a run as one small message, and the state that comes back from it.
+
+A run goes on from it in another execution: after its end, when failed steps are tried again, and wherever a history is
+to begin anew. What is in flight is not in it: such a step waits again, in its next generation. What nobody will read
+any more is left out, so the message grows with the width of the plan and not with its length. Reasons are not in it
+either: they are recorded.
+
+Written and read by the core's side alone; whoever carries it does not look into it. It is in histories, so a field is
+only ever added, with a default.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, Literal, cast
+
+from workflows.exchange import StopRequested
+from workflows.expressions import ExpressionError
+from workflows.graph import Graph
+from workflows.maps import MapRun
+from workflows.messages import (
+    JSON,
+    TERMINAL_STEP_STATES,
+    Event,
+    Operation,
+    RunRequest,
+    StepError,
+    StepResult,
+    StepState,
+)
+from workflows.own_steps import Calling
+from workflows.plan import Retry, Step, Timeout
+from workflows.reruns import templates_of
+from workflows.state import Held, State, begin
+from workflows.templates import references
+from workflows.values import json_size, unwrap, wrap
+
+FORMAT = 1
+MAX_SNAPSHOT_BYTES = 1_500_000
+"""Temporal refuses a message of 2 MiB."""
+MAX_HEARD_BYTES = 300_000
+"""Of events for `wait` steps that have not begun."""
+MAX_MESSAGE = 300
+"""Characters kept of an error: what a step said in full is recorded."""
+
+_LETTERS: dict[str, str] = {
+    "waiting": "w",
+    "running": "r",
+    "held": "h",
+    "succeeded": "s",
+    "failed": "f",
+    "upstream_failed": "u",
+    "skipped": "k",
+    "cancelled": "c",
+}
+_STATES = {letter: state for state, letter in _LETTERS.items()}
+_NOT_BEGUN = "."
+
+
+class SnapshotTooLarge(ValueError):
+    """The outputs that the rest of the run reads do not fit into one message."""
+
+
+def snapshot(state: State) -> dict[str, JSON]:
+    """Return the state as JSON; `restore` is the inverse, but for what is in flight.
+
+    Raises:
+        SnapshotTooLarge: Its outputs do not fit into one message.
+    """
+    letters, generations = [], {}
+    for number, found in enumerate(state.steps):
+        over = found in TERMINAL_STEP_STATES or found in ("waiting", "held")
+        mapped = found == "running" and number in state.maps
+        letters.append(_LETTERS[found] if over or mapped else _LETTERS["waiting"])
+        generation = state.generations[number] + (0 if over or mapped else 1)
+        if generation:
+            generations[number] = generation
+    read = _still_read(state)
+    document = {
+        "format": FORMAT,
+        "seq": state.seq,
+        "started_at": state.scope["run"]["started_at"],
+        "run_state": state.scope["run"]["state"],
+        "states": "".join(letters),
+        "generations": _pairs(generations),
+        "outputs": [[n, _output(state, n)] for n in range(len(state.steps)) if _has_output(state, n, read)],
+        "errors": [[number, *_error_kept(error)] for number, error in state.errors.items()],
+        "maps": [[n, _map(run)] for n, run in state.maps.items() if state.steps[n] != "succeeded" or n in read],
+        "losses": [[number, item, count] for (number, item), count in state.losses.items()],
+        "held": [[number, _held(held)] for number, held in state.held.items()],
+        "heard": _heard(state.heard),
+        "stop": asdict(state.stop) if state.stop else None,
+        "finals": state.finals,
+        "finals_stopped": state.finals_stopped,
+        "paused": asdict(state.paused) if state.paused else None,
+        "said": list(state.said),
+        "calls": [[number, item, run] for (number, item), run in _calls(state).items()],
+        "changes": _pairs(state.changes),
+        "operations": list(state.operations),
+    }
+    size = json_size(document)
+    if size > MAX_SNAPSHOT_BYTES:
+        raise SnapshotTooLarge(
+            f"the outputs that the rest of the run reads come to {size:,} bytes; at most {MAX_SNAPSHOT_BYTES:,} "
+            "can be carried over"
+        )
+    return document
+
+
+def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> State:
+    """Return the state that a snapshot was made of; its first event is `Continued`, or `Retried`.
+
+    Args:
+        run: The run's id.
+        request: As the run was started with it; it carries the plan.
+        document: What `snapshot` gave.
+
+    Raises:
+        ValueError: The snapshot is of another plan, or of a newer format.
+    """
+    if document.get("format", 0) > FORMAT:
+        raise ValueError(f"snapshot format {document['format']} is newer than {FORMAT}: upgrade this worker")
+    state = begin(run, request)
+    if len(document["states"]) != len(state.steps):
+        raise ValueError(f"the snapshot has {len(document['states'])} steps, but the plan has {len(state.steps)}")
+    state.seq = document["seq"]
+    state.scope["run"].update(started_at=document["started_at"], state=document["run_state"])
+    state.steps = [cast(StepState, _STATES[letter]) for letter in document["states"]]
+    for number, generation in document["generations"]:
+        state.generations[number] = generation
+    state.errors = {number: StepError(kind, said, facts) for number, kind, said, facts in document["errors"]}
+    state.maps = {number: _map_again(kept) for number, kept in document["maps"]}
+    state.losses = {(number, item): count for number, item, count in document["losses"]}
+    state.held = {number: _held_again(kept) for number, kept in document["held"]}
+    state.heard = [Event(**message) for message in document["heard"]]
+    state.stop = StopRequested(**document["stop"]) if document["stop"] else None
+    state.finals, state.finals_stopped = document["finals"], document["finals_stopped"]
+    state.paused = Operation(**document["paused"]) if document["paused"] else None
+    state.said = dict.fromkeys(document.get("said", ()))
+    state.calls = {(number, item): child for number, item, child in document["calls"]}
+    state.operations = dict.fromkeys(document["operations"])
+    for number, fields in document["changes"]:
+        change(state, number, fields)
+    _see(state, dict(document["outputs"]))
+    count(state)
+    return state
+
+
+def count(state: State) -> None:
+    """Count anew what has not ended: of each step's needs, of the steps, and of those of the main part."""
+    over = [found in TERMINAL_STEP_STATES for found in state.steps]
+    state.pending = [sum(not over[need.number] for need in needs) for needs in state.graph.needs]
+    state.open = over.count(False)
+    state.open_main = over[: state.graph.main].count(False)
+
+
+def change(state: State, number: int, fields: Mapping[str, Any]) -> None:
+    """Give a step another queue, retry or timeout: `fields` holds what is new of each."""
+    known = state.changes.get(number, {})
+    merged = {**known, **{name: value for name, value in fields.items() if name == "queue"}}
+    for name in ("retry", "timeout"):
+        if name in fields:
+            merged[name] = {**known.get(name, {}), **fields[name]}
+    state.changes[number] = merged
+    steps = list(state.graph.steps)
+    steps[number] = _changed(steps[number], fields)
+    state.graph = replace(state.graph, steps=tuple(steps))
+
+
+def _changed(step: Step, fields: Mapping[str, Any]) -> Step:
+    retry: Retry = replace(step.retry, **fields.get("retry", {}))
+    timeout: Timeout = replace(step.timeout, **fields.get("timeout", {}))
+    return replace(step, queue=fields.get("queue", step.queue), retry=retry, timeout=timeout)
+
+
+# Which outputs are read.
+
+
+def _still_read(state: State) -> set[int]:
+    """Return the steps whose output a step that may still run, or the run's output, may read.
+
+    What a template reads is among its step's needs, but for what `finally` steps read of the main part.
+    """
+    graph = state.graph
+    named = _named(
+        graph, [graph.plan.output, *(each for step in graph.steps[graph.main :] for each in templates_of(step))]
+    )
+    return named | {
+        number
+        for number, dependents in enumerate(graph.dependents)
+        if any(state.steps[dependent] != "succeeded" for dependent, _ in dependents)
+    }
+
+
+def _named(graph: Graph, templates: Iterable[JSON]) -> set[int]:
+    found: set[int] = set()
+    for template in templates:
+        try:
+            paths = references(template)
+        except ExpressionError:
+            continue  # it fails its step wherever it is looked at
+        for path in paths:
+            if path[0] == "steps" and len(path) == 1:
+                return set(range(len(graph.steps)))
+            if path[0] == "steps" and path[1] in graph.numbers:
+                found.add(graph.numbers[path[1]])
+    return found
+
+
+def _has_output(state: State, number: int, read: set[int]) -> bool:
+    return state.steps[number] == "succeeded" and number not in state.maps and number in read
+
+
+def _output(state: State, number: int) -> JSON:
+    return unwrap(state.scope["steps"][state.graph.steps[number].id]["output"])
+
+
+def _see(state: State, outputs: Mapping[int, JSON]) -> None:
+    """Let expressions see what they saw."""
+    for number, found in enumerate(state.steps):
+        if found not in TERMINAL_STEP_STATES:
+            continue
+        seen = state.scope["steps"][state.graph.steps[number].id]
+        seen["status"] = found
+        if found == "succeeded":
+            run = state.maps.get(number)
+            seen["output"] = run.output() if run is not None else wrap(outputs.get(number))
+
+
+# The parts.
+
+
+def _pairs(found: Mapping[int, JSON]) -> list[JSON]:
+    """Return entries as a list, since JSON knows no other keys than text."""
+    return [[number, value] for number, value in found.items()]
+
+
+def _given(values: Iterable[JSON]) -> list[JSON]:
+    return [[number, value] for number, value in enumerate(values) if value is not None and value != 0]
+
+
+def _error_kept(error: StepError) -> list[JSON]:
+    facts = {name: fact for name, fact in error.detail.items() if isinstance(fact, int | float | bool) or fact is None}
+    return [error.type, error.message[:MAX_MESSAGE], facts]
+
+
+def _calls(state: State) -> dict[tuple[int, int | None], str]:
+    flying = {(place.number, place.item): own.run for place, own in state.own.items() if isinstance(own, Calling)}
+    return {**state.calls, **flying}
+
+
+def _heard(messages: list[Event]) -> list[JSON]:
+    """Return the latest events that fit, oldest first."""
+    kept: list[JSON] = []
+    room = MAX_HEARD_BYTES
+    for message in reversed(messages):
+        found = asdict(message)
+        room -= json_size(found)
+        if room < 0:
+            break
+        kept.insert(0, found)
+    return kept
+
+
+def _held(held: Held) -> dict[str, JSON]:
+    error = held.error and StepError(*_error_kept(held.error))
+    result = held.result and asdict(held.result)
+    return {"reason": held.reason[:MAX_MESSAGE], "error": error and asdict(error), "result": result}
+
+
+def _held_again(kept: Mapping[str, JSON]) -> Held:
+    error, result = kept["error"], kept["result"]
+    return Held(kept["reason"], StepError(**error) if error else None, StepResult(**result) if result else None, {})
+
+
+def _map(run: MapRun) -> dict[str, JSON]:
+    """Return a map; items in flight are to be tried again, in their next generation."""
+    listed = set(run.again)
+    flying = [item for item, state in enumerate(run.states[: run.following]) if state in (None, "queued")]
+    flying = [item for item in flying if item not in listed]
+    generations = list(run.generations)
+    for item in flying:
+        generations[item] += 1
+    letters = [_NOT_BEGUN if state in (None, "queued") else _LETTERS[state] for state in run.states]
+    return {
+        "items": run.items,
+        "paths": [list(path) for path in run.paths] if any(len(path) > 1 for path in run.paths) else None,
+        "shape": run.shape,
+        "limit": run.limit,
+        "states": "".join(letters),
+        "outputs": [[item, value] for item, value in enumerate(run.outputs) if value is not None],
+        "references": _given(run.references),
+        "generations": _given(generations),
+        "errors": [[item, *_error_kept(error)] for item, error in run.errors.items()],
+        "again": [*flying, *run.again],
+        "following": run.following,
+    }
+
+
+def _map_again(kept: Mapping[str, JSON]) -> MapRun:
+    count = len(kept["items"])
+    paths = kept["paths"] or [[item] for item in range(count)]
+    run = MapRun(kept["items"], [tuple(path) for path in paths], kept["shape"], kept["limit"])
+    run.states = [None if letter == _NOT_BEGUN else _STATES[letter] for letter in kept["states"]]
+    run.outputs, run.references, run.generations = [None] * count, [None] * count, [0] * count
+    for name in ("outputs", "references", "generations"):
+        for item, value in kept[name]:
+            getattr(run, name)[item] = value
+    run.errors = {item: StepError(kind, said, facts) for item, kind, said, facts in kept["errors"]}
+    run.again, run.following = deque(kept["again"]), kept["following"]
+    done: list[Literal[0, 1]] = [1 if state == "succeeded" else 0 for state in run.states]
+    run.succeeded, run.skipped = sum(done), run.states.count("skipped")
+    run.size = sum(json_size(value) for value, one in zip(run.outputs, done, strict=True) if one)
+    return run
