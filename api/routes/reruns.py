@@ -107,7 +107,7 @@ async def _requests(database: Database, row: rows.Run, body: Rerun, wish: Operat
     request = replace(
         old,
         version=version.version,
-        plan=version.plan,
+        plan=plan.compact(),
         bundle=version.bundle,
         params=checked_params(plan, given),
         vars=await get_vars(database),
