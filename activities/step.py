@@ -25,6 +25,7 @@ from activities.operators.http import HttpOperator
 from activities.operators.noop import NoopOperator
 from activities.operators.python import PythonOperator
 from activities.operators.shell import ShellOperator
+from activities.operators.sql import SqlOperator
 from activities.process import ProcessHost
 from activities.scratch import ScratchSpace
 from activities.values import encode
@@ -74,6 +75,7 @@ class StepActivities:
             "python": PythonOperator(),
             "http": HttpOperator(),
             "noop": NoopOperator(),
+            "sql": SqlOperator(),
         }
         return [self._activity(kind, operator) for kind, operator in operators.items()]
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from segue.expression import Expression, event, expr, has, item, params, response, run, size, submit, vars, workflow
     from segue.functions.step import step
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
+    from segue.named_operators import ContainerOperator, NotifyOperator, SQLOperator, SSHOperator
     from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
     from segue.param import Param
     from segue.triggers import cron, every
@@ -92,6 +93,7 @@ _HOMES = {
         "StepFailure",
         "Workflow",
     ],
+    "named_operators": ["ContainerOperator", "NotifyOperator", "SQLOperator", "SSHOperator"],
     "operators": [
         "BashOperator",
         "EmptyOperator",
@@ -132,6 +134,7 @@ __all__ = [
     "Cause",
     "Client",
     "Conflict",
+    "ContainerOperator",
     "Deployed",
     "Diagnostic",
     "EmptyOperator",
@@ -144,6 +147,7 @@ __all__ = [
     "LogLine",
     "MissingPackage",
     "NotFound",
+    "NotifyOperator",
     "Operator",
     "Param",
     "PythonOperator",
@@ -153,6 +157,8 @@ __all__ = [
     "RunFailed",
     "RunHandle",
     "RunSummary",
+    "SQLOperator",
+    "SSHOperator",
     "SegueError",
     "ServiceError",
     "ServiceUnreachable",

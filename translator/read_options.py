@@ -27,6 +27,10 @@ OUR_ERROR_TYPES = (
     "InputInvalid",
     "OutputInvalid",
     "ExpressionError",
+    "SqlError",
+    "ContainerError",
+    "NotifyError",
+    "SshError",
 )
 """Types of failures that are no Python exceptions."""
 ERROR_TYPES = (

@@ -89,6 +89,8 @@ def build_task(
     )
     if step.kind == "http":
         _render_http(task, step, scope)
+    elif step.kind == "container":
+        task.action = rendered(step.action, scope, "container")
     _check_size(task)
     return task
 
