@@ -63,6 +63,7 @@ class Attempt:
         number: Of the attempt, from 1, counted over generations.
         folder: Prefix of its objects; no other attempt ever writes under it.
         log: Where its output goes.
+        queue: The task queue that it came from.
         idempotency_key: Names this attempt to other services.
         remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
     """
@@ -79,6 +80,7 @@ class Attempt:
         self.folder = f"runs/{task.run}/{task.key}/{self.name}"
         self.idempotency_key = f"{task.run}/{task.key}/{task.generation}.{info.attempt}"
         self.log = LogSink(self._put_log)
+        self.queue = info.task_queue
         self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
         self._heartbeat: Sequence[Any] = info.heartbeat_details
         timeout = info.heartbeat_timeout

@@ -64,11 +64,14 @@ class Command:
         argv: Program and arguments; looked up on the `PATH` of `env`.
         env: The whole environment.
         cwd: The folder it starts in.
+        after: A command that ends its work elsewhere; run when nothing of it is left here, also when this worker was
+            killed.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,8 @@ class ProcessHost:
         control, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as job, theirs:
             try:
-                job.write(
-                    json.dumps({"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}).encode()
-                )
+                wanted = {"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}
+                job.write(json.dumps(wanted | {"after": command.after}).encode())
                 job.seek(0)
                 await self._request([job.fileno(), theirs_out, theirs_err, theirs.fileno()])
             except BaseException:

@@ -21,6 +21,7 @@ from activities.environments import EnvironmentCache
 from activities.errors import StepFailed, StepFailure, to_failure
 from activities.logs import PATIENCE_SECONDS
 from activities.operators import Operator
+from activities.operators.container import ContainerOperator
 from activities.operators.http import HttpOperator
 from activities.operators.noop import NoopOperator
 from activities.operators.python import PythonOperator
@@ -75,6 +76,7 @@ class StepActivities:
             "python": PythonOperator(),
             "http": HttpOperator(),
             "noop": NoopOperator(),
+            "container": ContainerOperator(),
             "sql": SqlOperator(),
         }
         return [self._activity(kind, operator) for kind, operator in operators.items()]

@@ -173,7 +173,7 @@ async def test_postgresql_binds_streams_and_keeps_types(steps: Steps, postgresql
     assert (await sql(steps, postgresql_url, made, parameters=values)).value["count"] == 1
     read = await sql(steps, postgresql_url, "SELECT * FROM runs WHERE id IN :ids", parameters={"ids": [1, 2**40]})
     [row] = read.value["rows"]
-    assert (row["id"], row["price"], json.loads(row["tags"])) == (2**40, "9.90", {"é": [1]})
+    assert (row["id"], row["price"], row["tags"]) == (2**40, "9.90", {"é": [1]})
     assert row["at"].startswith("2026-01-02T03:04:05")
     many = await sql(steps, postgresql_url, "SELECT generate_series(1, 12000) AS n")
     assert (many.value["count"], many.value["rows"]) == (12_000, None)
