@@ -7,7 +7,8 @@ reaper of orphans, daemons that left the group. Forking from this process costs 
 
 A request is one byte with four file descriptors: the job as JSON `{"argv", "env", "cwd", "after"}`, the command's
 stdout and stderr, and the guard's socket. On that the worker sends `t` (SIGTERM to the group) or closes it (SIGKILL to
-all); the guard sends `{"started": pid}`, then `{"exit": code}`, `{"signal": number}` or `{"refused": text}`, and closes it.
+all); the guard sends `{"started": pid}`, then `{"exit": code}`, `{"signal": number}` or `{"refused": text}`, and closes
+it.
 """
 
 from __future__ import annotations

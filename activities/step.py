@@ -24,6 +24,7 @@ from activities.operators import Operator
 from activities.operators.container import ContainerOperator
 from activities.operators.http import HttpOperator
 from activities.operators.noop import NoopOperator
+from activities.operators.notify import NotifyOperator
 from activities.operators.python import PythonOperator
 from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
@@ -78,6 +79,7 @@ class StepActivities:
             "noop": NoopOperator(),
             "container": ContainerOperator(),
             "sql": SqlOperator(),
+            "notify": NotifyOperator(),
         }
         return [self._activity(kind, operator) for kind, operator in operators.items()]
 
