@@ -28,6 +28,7 @@ from activities.operators.notify import NotifyOperator
 from activities.operators.python import PythonOperator
 from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
+from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
 from activities.scratch import ScratchSpace
 from activities.values import encode
@@ -80,6 +81,7 @@ class StepActivities:
             "container": ContainerOperator(),
             "sql": SqlOperator(),
             "notify": NotifyOperator(),
+            "ssh": SshOperator(),
         }
         return [self._activity(kind, operator) for kind, operator in operators.items()]
 

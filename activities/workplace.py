@@ -70,7 +70,7 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
         env |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{env.get('PATH', '')}"}
     own = {"TMPDIR": str(temporary)}
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
-    own |= _facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
+    own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
     return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), env | own, own)
 
 
@@ -88,7 +88,8 @@ async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None)
         attempt.log.line(f"[segue] artifacts are lost: {error.message}")
 
 
-def _facts(attempt: Attempt) -> dict[str, str]:
+def facts(attempt: Attempt) -> dict[str, str]:
+    """Return the variables that tell a step's code who it is."""
     task = attempt.task
     return {
         "SEGUE_RUN_ID": task.run,
