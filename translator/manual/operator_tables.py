@@ -50,7 +50,7 @@ CONTAINER = Group(
 )
 SQL = Group(
     "SQL",
-    "with of `uses: sql`",
+    "Inputs of `sql`",
     "Statements for a database.",
     (
         Entry(
@@ -86,7 +86,7 @@ SQL = Group(
 )
 NOTIFY = Group(
     "NOTIFY",
-    "with of `uses: notify`",
+    "Inputs of `notify`",
     "A message to people.",
     (
         Entry(
@@ -110,7 +110,7 @@ NOTIFY = Group(
 )
 SSH = Group(
     "SSH",
-    "with of `uses: ssh`",
+    "Inputs of `ssh`",
     "A command on another machine.",
     (
         Entry("host", TEXT, "text with expressions", "The machine."),
