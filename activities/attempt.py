@@ -21,6 +21,7 @@ from activities.errors import StepFailed
 from activities.logs import LogSink
 from activities.process import ProcessHost
 from activities.scratch import ScratchSpace, remove
+from activities.warm import WarmPython
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
 from workflows.messages import REFERENCE, StepResult, StepTask
 
@@ -49,6 +50,7 @@ class Workshop:
     python: str | None
     import_path: Path
     processes: ProcessHost
+    python_steps: WarmPython
     scratch: ScratchSpace
     bundles: BundleCache
     environments: EnvironmentCache

@@ -32,6 +32,7 @@ from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
 from activities.scratch import ScratchSpace
 from activities.values import encode
+from activities.warm import WarmPython
 from segue.child_path import isolated
 from store.objects import ObjectStore
 from workflows.messages import JSON, MAX_INLINE_BYTES, StepResult, StepTask
@@ -59,12 +60,14 @@ class StepActivities:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
         scratch = ScratchSpace(cache_dir / "run")
+        import_path = isolated(cache_dir)
         self._workshop = Workshop(
             objects=objects,
             worker=worker,
             python=python,
-            import_path=isolated(cache_dir),
+            import_path=import_path,
             processes=processes,
+            python_steps=WarmPython(processes, import_path / "segue"),
             scratch=scratch,
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
             environments=EnvironmentCache(cache_dir / "environments", processes, python),

@@ -24,7 +24,8 @@ class Workplace:
         exchange: Files between the worker and a Python step's runner.
         interpreter: The Python of this step, with its first options.
         env: All environment variables.
-        own: Those of them that are the step's own, and not the worker's.
+        base: Those that the steps of this worker have in common.
+        own: The step's own.
     """
 
     work: Path
@@ -33,6 +34,7 @@ class Workplace:
     exchange: Path
     interpreter: tuple[str, ...]
     env: dict[str, str]
+    base: dict[str, str]
     own: dict[str, str]
 
     async def run(self, attempt: Attempt, *argv: str) -> Exit:
@@ -63,15 +65,15 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     environment = await _environment(attempt, bundle) if python else None
     output = scratch / "output"
     output.touch()
-    env = base_environment()
+    base = base_environment()
     # Output comes as it is written, and byte code for a folder that lives as long as one attempt is wasted.
-    env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    base |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if environment is not None:
-        env |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{env.get('PATH', '')}"}
+        base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
     own = {"TMPDIR": str(temporary)}
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
     own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
-    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), env | own, own)
+    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), base | own, base, own)
 
 
 async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None) -> None:

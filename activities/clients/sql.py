@@ -18,7 +18,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from .rows import Rows, Unfit
 
@@ -164,6 +163,8 @@ def run_blocking(client: Client) -> dict[str, Any]:
 
 async def run_async(client: Client) -> dict[str, Any]:
     """Run with a driver that does not block; SIGTERM cancels the statement."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # 0.1 s that SQLite has no use for
+
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

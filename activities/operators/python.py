@@ -12,6 +12,7 @@ from typing import Any
 from activities.attempt import Attempt
 from activities.errors import StepFailed
 from activities.operators.shell import exit_failure
+from activities.process import Command
 from activities.references import Inputs, Outputs
 from activities.values import MAX_DOCUMENT_BYTES, check_size, decode
 from activities.workplace import Workplace, finish, prepare
@@ -37,7 +38,9 @@ class PythonOperator:
         place = await prepare(attempt, inputs)
         await _write_job(attempt, place, await inputs.local(attempt.task.inputs))
         runner = attempt.workshop.import_path / "segue"
-        exit = await place.run(attempt, *place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
+        argv = (*place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
+        command = Command(argv, place.env, place.work, folder=str(place.exchange))
+        exit = await attempt.workshop.python_steps.run(command, place.base, attempt.log)
         failure = await attempt.blocking(_reported, place) or exit_failure(exit, "the Python process", attempt)
         outputs = Outputs(attempt, place.artifacts)
         await finish(attempt, outputs, failure)
