@@ -46,7 +46,7 @@ def serve(
     requests = socket.socket(fileno=3)
     requests.set_inheritable(False)
     fit = not unfit()
-    names = sorted({name.partition(".")[0] for name in {*sys.modules} - loaded})
+    names = sorted({name.partition(".")[0] for name in sys.modules} - loaded)
     send(requests, {"fit": fit, "modules": names})
     gc.collect()
     gc.freeze()  # what is here is shared with the forks for as long as nobody writes to it

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import uv
 
 from tests.activities.conftest import Steps
+from tests.activities.test_python import interpreters
 from tests.waiting import eventually
 
 COLD = {"PYTHONHASHSEED": "random"}
@@ -54,6 +56,12 @@ def f(**given):
 """
 
 
+def made_environment(folder: Path, python: str = sys.executable) -> Path:
+    command = [uv.find_uv_bin(), "venv", "--quiet", "--no-project", "--python", python, str(folder / "venv")]
+    subprocess.run(command, check=True)
+    return folder / "venv"
+
+
 async def server_of(steps: Steps, **task: Any) -> int:
     """Return the process that the guard of a step was forked from."""
     result = await steps.python(WHO, **task)
@@ -79,6 +87,13 @@ async def test_step_sees_what_it_would_see_in_a_fresh_interpreter(
     server = await server_of(steps)
     assert await server_of(steps, env={"A": "b"}) == server
     assert await server_of(steps, env=COLD) != server
+
+
+@pytest.mark.parametrize("python", [*interpreters()[:1], *interpreters()[-1:]] or [sys.executable])
+async def test_it_is_so_in_older_and_newer_interpreters(tmp_path: Path, python: str) -> None:
+    steps = Steps(tmp_path / "steps", str(made_environment(tmp_path, python) / "bin" / "python"))
+    assert await server_of(steps) == await server_of(steps) != await server_of(steps, env=COLD)
+    assert (await steps.python(ROUND)).value == (await steps.python(ROUND, env=COLD)).value
 
 
 async def test_code_is_the_bundles_own_each_time(steps: Steps) -> None:
@@ -202,8 +217,7 @@ async def test_interpreters_that_wait_are_bounded(steps: Steps, tmp_path: Path) 
     python_steps._limit = 1
     first = await server_of(steps)
     assert await server_of(steps) == first
-    environment = tmp_path / "venv"
-    subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--no-project", str(environment)], check=True)
+    environment = made_environment(tmp_path)
     object.__setattr__(steps.activities._workshop, "python", str(environment / "bin" / "python"))
     second = await server_of(steps)
     assert second != first
@@ -212,8 +226,7 @@ async def test_interpreters_that_wait_are_bounded(steps: Steps, tmp_path: Path) 
 
 
 async def test_environment_that_runs_code_at_the_start_is_started_for_each_step(tmp_path: Path) -> None:
-    environment = tmp_path / "venv"
-    subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--no-project", str(environment)], check=True)
+    environment = made_environment(tmp_path)
     steps = Steps(tmp_path / "steps", str(environment / "bin" / "python"))
     warm = await server_of(steps)
     assert await server_of(steps) == warm
