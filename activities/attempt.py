@@ -50,7 +50,7 @@ class Workshop:
     python: str | None
     import_path: Path
     processes: ProcessHost
-    python_steps: WarmPython
+    warm: WarmPython
     scratch: ScratchSpace
     bundles: BundleCache
     environments: EnvironmentCache

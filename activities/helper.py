@@ -16,9 +16,11 @@ from activities.errors import StepFailed
 from activities.process import GRACE_SECONDS, Command, base_environment
 from activities.references import Outputs
 from activities.values import MAX_DOCUMENT_BYTES, check_size, decode
+from activities.warm import Entry
 from segue.runner import ERROR, JOB, OUTPUT
 from workflows.messages import JSON
 
+FOLDER = Path(__file__).parent
 BOOT = """
 import importlib, pathlib, sys
 sys.path.insert(0, sys.argv[1])
@@ -27,6 +29,16 @@ del sys.path[0]
 sys.exit(importlib.import_module("clients." + sys.argv[2]).main(pathlib.Path(sys.argv[3])))
 """
 """Loads the package by itself: beside it are modules that must shadow nothing, and Temporal's client."""
+
+ENTRY = """
+import importlib, pathlib
+sys.path.insert(0, sys.argv[1])
+import clients
+del sys.path[0]
+client = importlib.import_module("clients." + sys.argv[2])
+main, strict = lambda folder: client.main(pathlib.Path(folder)), False
+"""
+"""The same in an interpreter that waits for steps: most of a client's time goes into loading its library."""
 
 
 async def run_helper(
@@ -47,9 +59,11 @@ async def run_helper(
     folder = attempt.scratch / "exchange"
     folder.mkdir(mode=0o700)
     await attempt.blocking((folder / JOB).write_text, json.dumps(job), encoding="utf-8")
-    argv = (sys.executable, "-I", "-c", BOOT, str(Path(__file__).parent), client, str(folder))
-    env = base_environment() | {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
-    exit = await attempt.workshop.processes.run(Command(argv, env, folder), attempt.log, grace=grace)
+    argv = (sys.executable, "-I", "-c", BOOT, str(FOLDER), client, str(folder))
+    base = base_environment() | {"PYTHONUNBUFFERED": "1"}
+    command = Command(argv, base | {"TMPDIR": str(folder)}, folder, folder=str(folder))
+    entry = Entry(ENTRY, (str(FOLDER), client), FOLDER / "clients" / f"{client}.py")
+    exit = await attempt.workshop.warm.run(command, entry, base, attempt.log, grace=grace)
     if failure := await attempt.blocking(_reported, folder):
         raise failure
     if exit.code != 0:

@@ -60,14 +60,13 @@ class StepActivities:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
         scratch = ScratchSpace(cache_dir / "run")
-        import_path = isolated(cache_dir)
         self._workshop = Workshop(
             objects=objects,
             worker=worker,
             python=python,
-            import_path=import_path,
+            import_path=isolated(cache_dir),
             processes=processes,
-            python_steps=WarmPython(processes, import_path / "segue"),
+            warm=WarmPython(processes),
             scratch=scratch,
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
             environments=EnvironmentCache(cache_dir / "environments", processes, python),

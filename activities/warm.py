@@ -2,7 +2,8 @@
 
 One for each interpreter and environment, not for each bundle: it has loaded the runner, and never a user's code. So
 nothing in it can be stale, no user's thread is ever forked, and a step sees what it would see in a fresh process: its
-own variables, descriptors, signals and modules. Where that cannot be promised, the step gets a fresh process.
+own variables, descriptors, signals and modules. Where that cannot be promised, the step gets a fresh process. The
+clients of operators (`activities.helper`) are forks in the same way, of interpreters that have loaded their library.
 
 It is the guard's script that runs in it, so whatever holds for the processes of steps holds for these.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -23,31 +25,46 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.logs import LogSink
-from activities.process import GUARD, Command, Exit, NeverStarted, ProcessHost, spawn_server
+from activities.process import GRACE_SECONDS, GUARD, Command, Exit, NeverStarted, ProcessHost, spawn_server
+
+logger = logging.getLogger("segue.activities")
 
 MAX_SERVERS = 8
 """Interpreters that wait for steps; the one that was used longest ago gives way."""
 START_SECONDS = 20.0
 SCRIPT = Path(__file__).with_name("warm_script.py")
 BOOT = """
-import sys
-sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
-import runner
-del sys.modules["runner"]
 loaded = {*sys.modules}
 guard, warm = {"__name__": "guard"}, {"__name__": "warm"}
-for path, names in zip(sys.argv[2:], (guard, warm)):
+for path, names in zip(sys.argv[3:], (guard, warm)):
     with open(path, encoding="utf-8") as file:
         exec(compile(file.read(), path, "exec"), names)
-job = warm["serve"](loaded, guard["main"], guard["send"])
+job = warm["serve"](loaded, guard["main"], guard["send"], strict)
 if job is not None:
     sys.argv[2:] = [job["folder"]]
     leave = warm["leave"]
-    del loaded, guard, warm, path, names, file, job
-    code = runner.main(sys.argv[2])
+    del loaded, guard, warm, path, names, file, job, strict
+    code = main(sys.argv[2])
     leave(code)
     sys.exit(code)
 """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an interpreter loads before it waits.
+
+    Attributes:
+        code: Makes `main`, which gets a job's folder and returns an exit code, and `strict`: whether what differs for
+            each step may be seen by other code than ours. Gets `arguments` as `sys.argv[1:3]`.
+        file: Another version of it is another entry.
+    """
+
+    code: str
+    arguments: tuple[str, str]
+    file: Path
+
+
 _READ_AT_THE_START = re.compile(r"(PYTHON|LD_|DYLD_|LC_|MALLOC_|GLIBC_)\w*|LANG|LANGUAGE|TZ")
 """Variables that an interpreter or its libraries look at only when they start."""
 
@@ -70,65 +87,77 @@ class WarmPython:
 
     Args:
         processes: Runs the processes.
-        runner: The folder of `segue.runner`.
         limit: How many interpreters may be kept.
     """
 
-    def __init__(self, processes: ProcessHost, runner: Path, limit: int = MAX_SERVERS) -> None:
+    def __init__(self, processes: ProcessHost, limit: int = MAX_SERVERS) -> None:
         self._processes = processes
-        self._runner = runner
         self._limit = limit
         self._servers: OrderedDict[tuple[object, ...], asyncio.Task[Server | None]] = OrderedDict()
 
-    async def run(self, command: Command, base: Mapping[str, str], log: LogSink) -> Exit:
+    async def run(
+        self,
+        command: Command,
+        entry: Entry,
+        base: Mapping[str, str],
+        log: LogSink,
+        *,
+        grace: float = GRACE_SECONDS,
+    ) -> Exit:
         """Run a step.
 
         Args:
             command: As it runs in a fresh process; `folder` has its job.
+            entry: Runs it in one that waits.
             base: The variables that its interpreter is started with, whatever the step.
             log: Gets its output.
+            grace: As of every command.
 
         Raises:
             StepFailed: It could not be started.
         """
         server = None
         if all(base.get(name) == value for name, value in command.env.items() if _READ_AT_THE_START.fullmatch(name)):
-            server = await self._server(command, base)
+            server = await self._server(command, entry, base)
         if server is not None and not any(_has(command.cwd, name) for name in server.modules):
             try:
-                return await self._processes.run(command, log, warm=server.requests)
+                return await self._processes.run(command, log, grace=grace, warm=server.requests)
             except NeverStarted:
                 self._forget(server)
-        return await self._processes.run(command, log)
+        return await self._processes.run(command, log, grace=grace)
 
-    async def _server(self, command: Command, base: Mapping[str, str]) -> Server | None:
+    async def _server(self, command: Command, entry: Entry, base: Mapping[str, str]) -> Server | None:
         """Return the interpreter for a command; None when there can be none."""
-        key = _key(command, base, self._runner)
-        if key is None:
+        program = shutil.which(command.argv[0], path=base.get("PATH"))
+        key = None if program is None else _key(program, command, entry, base)
+        if program is None or key is None:
             return None
         if key not in self._servers:
-            self._servers[key] = asyncio.create_task(self._start(command, base))
+            options = command.argv[1 : command.argv.index("-c")]
+            code = "import sys\n" + entry.code + BOOT
+            arguments = [*options, "-c", code, *entry.arguments, str(GUARD), str(SCRIPT)]
+            self._servers[key] = asyncio.create_task(self._start(program, arguments, base))
             while len(self._servers) > self._limit:
                 self._close(self._servers.popitem(last=False)[1])
         self._servers.move_to_end(key)
         # Others wait for the same start, also when this step is cancelled.
         return await asyncio.shield(self._servers[key])
 
-    async def _start(self, command: Command, base: Mapping[str, str]) -> Server | None:
-        program = shutil.which(command.argv[0], path=base.get("PATH"))
-        if program is None:
-            return None
-        options = command.argv[1 : command.argv.index("-c")]
-        arguments = [*options, "-c", BOOT, str(self._runner), str(GUARD), str(SCRIPT)]
-        # Python looks at its streams when it starts: they have to be of the kind that a step's are.
-        requests = spawn_server(program, arguments, base, 1, 2)
-        weakref.finalize(self, requests.close)
-        with contextlib.suppress(OSError, ValueError, TimeoutError):
+    async def _start(self, program: str, arguments: list[str], base: Mapping[str, str]) -> Server | None:
+        requests = None
+        try:
+            # Python looks at its streams when it starts: they have to be of the kind that a step's are.
+            requests = spawn_server(program, arguments, base, 1, 2)
+            weakref.finalize(self, requests.close)
             async with asyncio.timeout(START_SECONDS):
                 said = json.loads(await _line(requests))
+        except (OSError, ValueError, TimeoutError) as error:
+            logger.warning("%s cannot wait for steps, each gets a fresh process: %s", program, error)
+        else:
             if said["fit"]:
                 return Server(requests, tuple(said["modules"]))
-        requests.close()
+        if requests is not None:
+            requests.close()
         return None
 
     def _forget(self, server: Server) -> None:
@@ -138,21 +167,18 @@ class WarmPython:
 
     def _close(self, task: asyncio.Task[Server | None]) -> None:
         """Let an interpreter end; what was forked from it goes on."""
-        if task.done() and not task.cancelled() and (server := task.result()):
-            server.requests.close()
-        else:
+        if not task.done():
             task.add_done_callback(self._close)
+        elif not task.cancelled() and (server := task.result()):
+            server.requests.close()
 
 
-def _key(command: Command, base: Mapping[str, str], runner: Path) -> tuple[object, ...] | None:
+def _key(program: str, command: Command, entry: Entry, base: Mapping[str, str]) -> tuple[object, ...] | None:
     """Return what an interpreter is known by: another file in its place is another one."""
-    program = shutil.which(command.argv[0], path=base.get("PATH"))
-    if program is None:
-        return None
     with contextlib.suppress(OSError):
-        made = [Path(path).stat().st_mtime_ns for path in (program, runner / "runner.py")]
+        made = [Path(path).stat().st_mtime_ns for path in (program, entry.file)]
         options = command.argv[: command.argv.index("-c")]
-        return (*options, os.path.realpath(program), *made, tuple(sorted(base.items())))
+        return (*options, os.path.realpath(program), entry, *made, tuple(sorted(base.items())))
     return None
 
 

@@ -30,6 +30,7 @@ def serve(
     loaded: set[str],
     main: Callable[[socket.socket], dict[str, Any] | None],
     send: Callable[[socket.socket, dict[str, object]], None],
+    strict: bool,
 ) -> dict[str, Any] | None:
     """Serve the requests on descriptor 3.
 
@@ -37,6 +38,7 @@ def serve(
         loaded: The modules that a fresh interpreter has when it begins with a step.
         main: The guard's.
         send: The guard's.
+        strict: Whether what runs at this interpreter's start may have looked at the variables of a step.
 
     Returns:
         As the guard's `main`.
@@ -45,7 +47,7 @@ def serve(
     os.chdir("/")
     requests = socket.socket(fileno=3)
     requests.set_inheritable(False)
-    fit = not unfit()
+    fit = not has_threads() and not (strict and unfit())
     names = sorted({name.partition(".")[0] for name in sys.modules} - loaded)
     send(requests, {"fit": fit, "modules": names})
     gc.collect()
@@ -53,10 +55,15 @@ def serve(
     return main(requests)
 
 
-def unfit() -> bool:
-    """Tell whether what ran at this interpreter's start may depend on its variables, or goes on in a thread."""
+def has_threads() -> bool:
+    """Tell whether something goes on beside this thread, which a fork would leave in the middle."""
     threads = Path("/proc/self/task")
-    if {"sitecustomize", "usercustomize"} & {*sys.modules} or (threads.exists() and len([*threads.iterdir()]) > 1):
+    return threads.exists() and len([*threads.iterdir()]) > 1
+
+
+def unfit() -> bool:
+    """Tell whether what ran at this interpreter's start may depend on its variables."""
+    if {"sitecustomize", "usercustomize"} & {*sys.modules}:
         return True
     for folder in {*sys.path}:
         for file in Path(folder).glob("*.pth") if "site-packages" in folder or "dist-packages" in folder else ():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import signal
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +195,7 @@ async def test_postgresql_says_whether_another_try_makes_sense(steps: Steps, pos
 
 
 @pytest.mark.parametrize("how", ["cancel", "kill"])
-async def test_postgresql_stops_the_statement_with_the_step(
-    steps: Steps, postgresql_url: str, how: str, marked: Callable[[str], list[int]]
-) -> None:
+async def test_postgresql_stops_the_statement_with_the_step(steps: Steps, postgresql_url: str, how: str) -> None:
     watcher: Any = await asyncpg.connect(postgresql_url)
     active = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND datname = current_database()"
     running_now = f"{active} AND pid <> pg_backend_pid()"
@@ -210,9 +208,9 @@ async def test_postgresql_stops_the_statement_with_the_step(
             with pytest.raises(asyncio.CancelledError):
                 await task
         else:
-            for process in marked(f"TMPDIR={steps.folder}"):
-                os.kill(process, signal.SIGKILL)
-            await steps.failure(task)
+            [client] = _working_in(steps.folder)
+            os.kill(client, signal.SIGKILL)
+            assert (await steps.failure(task)).type == "ExitCode"
 
         async def is_gone() -> bool:
             return not await watcher.fetch(running_now)
@@ -220,3 +218,13 @@ async def test_postgresql_stops_the_statement_with_the_step(
         await eventually(is_gone)
     finally:
         await watcher.close()
+
+
+def _working_in(folder: Path) -> list[int]:
+    """Return the processes whose working directory is below a folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if link.readlink().is_relative_to(folder):
+                found.append(int(link.parent.name))
+    return found

@@ -213,8 +213,7 @@ def f():
 
 
 async def test_interpreters_that_wait_are_bounded(steps: Steps, tmp_path: Path) -> None:
-    python_steps = steps.activities._workshop.python_steps
-    python_steps._limit = 1
+    steps.activities._workshop.warm._limit = 1
     first = await server_of(steps)
     assert await server_of(steps) == first
     environment = made_environment(tmp_path)
