@@ -81,28 +81,39 @@ def leave(code: int) -> None:
     That nobody can tell is only so of steps without libraries in C, which may have work to do at the end, and without
     objects that want to hear of it.
     """
+    try:
+        if _is_plain():
+            _flush()
+            os._exit(code)
+    except Exception:
+        return  # the step's objects may be of any kind: then its end is the usual one
+
+
+def _is_plain() -> bool:
+    """Wait for the step's threads, run what it has registered, and tell whether nothing but files is left to end."""
     if any(_in_c(module) for module in [*sys.modules.values()]):
-        return
+        return False
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()  # as every interpreter does
         if sys.modules["threading"].active_count() > 1:
-            return
+            return False
     objects = gc.get_objects()
     if len(objects) > MAX_OBJECTS or any(_wants_to_know(each) for each in objects):
-        return
-    del objects
+        return False
     if "atexit" in sys.modules:
         sys.modules["atexit"]._run_exitfuncs()
+    return True
+
+
+def _flush() -> None:
     for each in gc.get_objects():
-        if type(each) in FILES and not each.closed:
-            with contextlib.suppress(OSError):
+        if type(each) in FILES:
+            with contextlib.suppress(OSError, ValueError):  # closed, or detached from its file
                 each.flush()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return  # the interpreter has something to say of that
-    os._exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "ctypes" in sys.modules:  # the guard's; what C has printed is in a buffer of its own
+        sys.modules["ctypes"].CDLL(None).fflush(None)
 
 
 def _in_c(module: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import uv
 
+from activities.warm import SCRIPT
 from tests.activities.conftest import Steps
 from tests.activities.test_python import interpreters
 from tests.waiting import eventually
@@ -160,6 +161,15 @@ import ctypes
 def f(): ctypes.CDLL(None).printf(b"from C\\n")
 """,
     "many objects": "objects = [[] for _ in range(10_000)]\ndef f(): print(len(objects))",
+    "streams of another kind": """
+import io, sys
+def f():
+    print("before")
+    sys.stdout = None
+    kept.append(io.TextIOWrapper(io.BytesIO()))
+    kept[0].detach()
+kept = []
+""",
     "an exit of its own": "import sys\ndef f():\n  print('x')\n  sys.exit(0)",
 }
 
@@ -173,6 +183,29 @@ async def test_interpreter_ends_as_after_any_program(steps: Steps, code: str) ->
         assert [steps.objects.get(key) for key in kept] == [b"kept", b"kept"]
     else:
         assert steps.log(warm.folder) != []
+
+
+@pytest.mark.parametrize(
+    ("code", "plain"),
+    [
+        ("", True),
+        ("import json, threading; file = open(__import__('os').devnull, 'w')", True),
+        ("going = (each for each in [1]); next(going)", False),
+        ("class Last:\n  def __del__(self): pass\nlast = Last()", False),
+        ("objects = [[] for _ in range(10_000)]", False),
+        (
+            "import types; sys.modules['fast'] = types.ModuleType('fast'); sys.modules['fast'].__file__ = 'fast.so'",
+            False,
+        ),
+        ("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()", False),
+    ],
+)
+def test_end_is_quick_only_where_nothing_is_left_to_do(code: str, plain: bool) -> None:
+    script = "import gc, sys\nnames = {}\nexec(open(sys.argv[1]).read(), names)\ngc.collect()\ngc.freeze()\n"
+    script += f"{code}\nprint(names['_is_plain']())"
+    command = [sys.executable, "-s", "-S", "-c", script, str(SCRIPT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == f"{plain}\n"
 
 
 async def test_interpreter_that_was_killed_is_replaced(steps: Steps) -> None:
