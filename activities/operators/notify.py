@@ -6,10 +6,14 @@ sent twice, when the step is tried again after one of several addresses failed.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
 from activities.attempt import Attempt
 from activities.helper import run_helper
 from activities.operators.given import Given, connection, given
-from activities.references import Inputs
+from activities.references import Inputs, as_text
 from workflows.messages import JSON
 
 
@@ -18,8 +22,8 @@ class NotifyGiven(Given):
 
     to: str | list[str] | None = None
     connection: str | None = None
-    title: str = ""
-    text: str
+    title: Annotated[str, BeforeValidator(as_text)] = ""
+    text: Annotated[str, BeforeValidator(as_text)]
     format: str = "text"
 
 

@@ -28,6 +28,12 @@ async def test_message_arrives_at_every_address(steps: Steps, service: Service) 
     assert steps.log(result.folder) == ["with.to[0] (json): sent", "with.to[1] (json): sent"]
 
 
+async def test_value_that_is_no_text_is_sent_as_json(steps: Steps, service: Service) -> None:
+    await steps.run("notify", inputs={"to": address(service, "/one"), "title": 5, "text": {"é": [1, None]}})
+    body = json.loads(service.requests[0]["body"])
+    assert (body["title"], body["message"]) == ("5", '{"é":[1,null]}')
+
+
 async def test_connection_may_have_several_addresses(
     steps: Steps, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
