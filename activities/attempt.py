@@ -23,6 +23,7 @@ from activities.masks import Masks
 from activities.process import ProcessHost
 from activities.revealing import secret_values
 from activities.scratch import ScratchSpace, remove
+from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
 from workflows.messages import REFERENCE, StepResult, StepTask
@@ -56,6 +57,7 @@ class Workshop:
     python: str | None
     import_path: Path
     processes: ProcessHost
+    warm: WarmPython
     scratch: ScratchSpace
     bundles: BundleCache
     environments: EnvironmentCache
@@ -77,6 +79,7 @@ class Attempt:
         folder: Prefix of its objects; no other attempt ever writes under it.
         log: Where its output goes.
         masks: Hides the attempt's secrets in what people will read.
+        queue: The task queue that it came from.
         idempotency_key: Names this attempt to other services.
         remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
     """
@@ -94,6 +97,7 @@ class Attempt:
         self.idempotency_key = f"{task.run}/{task.key}/{task.generation}.{info.attempt}"
         self.log = LogSink(self._put_log)
         self.masks = Masks()
+        self.queue = info.task_queue
         self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
         self._heartbeat: Sequence[Any] = info.heartbeat_details
         timeout = info.heartbeat_timeout

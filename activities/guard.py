@@ -5,9 +5,13 @@ in a session of its own and stays until it is over. Then, or when it is told to,
 closes (so also when the worker was killed), it kills all that is left: the process group, and on Linux, as the
 reaper of orphans, daemons that left the group. Forking from this process costs 1 ms, a fresh interpreter 15.
 
-A request is one byte with four file descriptors: the job as JSON `{"argv", "env", "cwd"}`, the command's stdout and
-stderr, and the guard's socket. On that the worker sends `t` (SIGTERM to the group) or closes it (SIGKILL to all);
-the guard sends `{"started": pid}`, then `{"exit": code}`, `{"signal": number}` or `{"refused": text}`, and closes it.
+A request is one byte with four file descriptors: the job as JSON `{"argv", "env", "cwd", "after"}`, the command's
+stdout and stderr, and the guard's socket. On that the worker sends `t` (SIGTERM to the group) or closes it (SIGKILL to
+all); the guard sends `{"started": pid}`, then `{"exit": code}`, `{"signal": number}` or `{"refused": text}`, and closes
+it.
+
+`activities.warm` runs this script in the interpreters of Python steps, too. There a job has `folder`, and the process
+that is forked for it does not become a command: it goes on with that step itself.
 """
 
 from __future__ import annotations
@@ -28,31 +32,39 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
 PRCTL = ctypes.CDLL(None).prctl if LINUX else None
+AFTER_SECONDS = 30.0
 SWEEP_SECONDS = 5.0
 """A fork bomb may outrun the sweep for a while; no step holds its worker longer than this."""
 
 
-def main(requests: socket.socket) -> None:
-    """Fork a guard for each request until the worker closes its end."""
+def main(requests: socket.socket) -> dict[str, Any] | None:
+    """Fork a guard for each request until the worker closes its end.
+
+    Returns:
+        None to this process, at the end; to a process that was forked for a job with `folder`, that job.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of the worker ends us, not the terminal
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the guards
     while True:
         data, received, _, _ = socket.recv_fds(requests, 1, 4)
         if not data:
-            return
+            return None
         if os.fork() == 0:
             requests.close()
+            job = None
             try:
-                guard(*received)
+                job = guard(*received)
             finally:
-                os._exit(0)
+                if job is None:
+                    os._exit(0)
+            return job
         for descriptor in received:
             os.close(descriptor)
 
 
-def guard(job: int, stdout: int, stderr: int, control: int) -> None:
-    """Run one command, report how it ended, and clear up after it."""
+def guard(job: int, stdout: int, stderr: int, control: int) -> dict[str, Any] | None:
+    """Run one command, report how it ended, and clear up after it; see `main` for what it returns."""
     if PRCTL:
         PRCTL(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for descriptor in (job, stdout, stderr, control):
@@ -67,20 +79,26 @@ def guard(job: int, stdout: int, stderr: int, control: int) -> None:
     me = os.getpid()
     child = os.fork()
     if child == 0:
-        execute(command, stdout, stderr, worker, me)
+        return execute(command, stdout, stderr, worker, me)
     os.close(stdout)
     os.close(stderr)
     send(worker, {"started": child})
     status = watch(child, worker, wake)
     sweep()
+    if command.get("after"):
+        conclude(command)
     if os.WIFSIGNALED(status):
         send(worker, {"signal": os.WTERMSIG(status)})
     else:
         send(worker, {"exit": os.WEXITSTATUS(status)})
+    return None
 
 
-def execute(command: dict[str, Any], stdout: int, stderr: int, worker: socket.socket, parent: int) -> None:
-    """Become the command; never returns."""
+def execute(
+    command: dict[str, Any], stdout: int, stderr: int, worker: socket.socket, parent: int
+) -> dict[str, Any] | None:
+    """Become the command; returns to a job with `folder` alone."""
+    ready = False
     try:
         os.setsid()
         if PRCTL:
@@ -94,11 +112,33 @@ def execute(command: dict[str, Any], stdout: int, stderr: int, worker: socket.so
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
         os.chdir(command["cwd"])
+        if "folder" in command:
+            start_anew(command["env"], worker)
+            ready = True
+            return command
         os.execvpe(command["argv"][0], command["argv"], command["env"])
     except (OSError, ValueError) as error:
         send(worker, {"refused": f"{command['argv'][0]}: {getattr(error, 'strerror', None) or error}"})
     finally:
-        os._exit(127)
+        if not ready:
+            os._exit(127)
+    return None
+
+
+def start_anew(env: dict[str, str], worker: socket.socket) -> None:
+    """Make this process look as one whose interpreter has just started."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # which every Python ignores, those that the platform has
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(env)
+    worker.detach()  # it must not close a number that is somebody else's by then
+    for entry in [*Path("/dev/fd").iterdir()]:
+        if int(entry.name) > 2:
+            with contextlib.suppress(OSError):  # that of the listing itself
+                os.close(int(entry.name))
 
 
 def watch(child: int, worker: socket.socket, wake: int) -> int:
@@ -146,6 +186,17 @@ def sweep() -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.001)
+
+
+def conclude(command: dict[str, Any]) -> None:
+    """Run what ends the command's work elsewhere, such as a container whose client was killed."""
+    import subprocess  # only these steps need it
+
+    devnull = subprocess.DEVNULL
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            command["after"], env=command["env"], stdin=devnull, stdout=devnull, stderr=devnull, timeout=AFTER_SECONDS
+        )
 
 
 def descendants(root: int) -> list[int]:

@@ -64,11 +64,16 @@ class Command:
         argv: Program and arguments; looked up on the `PATH` of `env`.
         env: The whole environment.
         cwd: The folder it starts in.
+        after: A command that ends its work elsewhere; run when nothing of it is left here, also when this worker was
+            killed.
+        folder: Of a Python step's job, for an interpreter that runs it without being started.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
+    after: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,10 @@ class Exit:
 
     code: int | None = None
     signal: int | None = None
+
+
+class NeverStarted(Exception):
+    """Whoever was to start a command is gone; nothing of the command has run."""
 
 
 class ProcessHost:
@@ -88,22 +97,39 @@ class ProcessHost:
     def __init__(self) -> None:
         self._requests: socket.socket | None = None
 
-    async def run(self, command: Command, log: LogSink, *, grace: float = GRACE_SECONDS) -> Exit:
+    async def run(
+        self,
+        command: Command,
+        log: LogSink,
+        *,
+        grace: float = GRACE_SECONDS,
+        warm: socket.socket | None = None,
+    ) -> Exit:
         """Run a command to its end; its output goes to `log`.
 
         On return, also by cancellation, no process of the command is left. A cancelled command gets SIGTERM and,
         after `grace` seconds, SIGKILL.
 
+        Args:
+            command: What to run.
+            log: Gets its output.
+            grace: Seconds between SIGTERM and SIGKILL.
+            warm: Requests of an interpreter that goes on with the command's `folder` itself; None: the guard process.
+
         Raises:
             StepFailed: It could not be started.
+            NeverStarted: That interpreter is gone.
         """
-        process = await self._start(command)
+        process = await self._start(command, warm)
         pumps = [
             asyncio.create_task(log.copy("stdout", process.stdout)),
             asyncio.create_task(log.copy("stderr", process.stderr)),
         ]
         try:
-            return await process.wait()
+            exit = await process.wait()
+            if warm is not None and not process.started:
+                raise NeverStarted
+            return exit
         except asyncio.CancelledError:
             process.terminate()
             with contextlib.suppress(TimeoutError, StepFailed):
@@ -118,7 +144,7 @@ class ProcessHost:
             finally:
                 process.close()
 
-    async def _start(self, command: Command) -> _Process:
+    async def _start(self, command: Command, warm: socket.socket | None) -> _Process:
         for problem in _refusals(command):
             raise StepFailed("InputInvalid", problem, retryable=False)
         stdout, theirs_out = os.pipe()
@@ -126,11 +152,12 @@ class ProcessHost:
         control, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as job, theirs:
             try:
-                job.write(
-                    json.dumps({"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}).encode()
-                )
+                wanted = {"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}
+                wanted |= {"after": command.after} if command.after else {}
+                wanted |= {"folder": command.folder} if warm is not None else {}
+                job.write(json.dumps(wanted).encode())
                 job.seek(0)
-                await self._request([job.fileno(), theirs_out, theirs_err, theirs.fileno()])
+                await self._request([job.fileno(), theirs_out, theirs_err, theirs.fileno()], warm)
             except BaseException:
                 for descriptor in (stdout, stderr):
                     os.close(descriptor)
@@ -141,19 +168,23 @@ class ProcessHost:
                 os.close(theirs_err)
         return await _Process.connect(control, stdout, stderr)
 
-    async def _request(self, descriptors: list[int]) -> None:
-        """Hand a job to the guard process, which is started again should it be gone."""
+    async def _request(self, descriptors: list[int], warm: socket.socket | None) -> None:
+        """Hand a job to an interpreter, or to the guard process, which is started again should it be gone."""
         for _ in range(100):
-            if self._requests is None:
+            if warm is None and self._requests is None:
                 self._requests = _spawn_guard()
                 weakref.finalize(self, self._requests.close)
+            requests = self._requests if warm is None else warm
+            assert requests is not None
             try:
-                socket.send_fds(self._requests, [b"j"], descriptors)
+                socket.send_fds(requests, [b"j"], descriptors)
                 return
             except BlockingIOError:
                 await asyncio.sleep(0.01)
             except OSError:
-                self._requests.close()
+                if warm is not None:
+                    raise NeverStarted from None
+                requests.close()
                 self._requests = None
         raise StepFailed("WorkerLost", "this worker cannot start processes any more")
 
@@ -172,6 +203,11 @@ class _Process:
         self._pipes = pipes
         self._report: dict[str, Any] = {}
         self.stdout, self.stderr = (reader for reader, _ in pipes)
+
+    @property
+    def started(self) -> bool:
+        """Whether a process was made for it, once `wait` has returned."""
+        return "started" in self._report
 
     @classmethod
     async def connect(cls, control: socket.socket, *pipes: int) -> _Process:
@@ -236,17 +272,42 @@ def _refusals(command: Command) -> list[str]:
 
 
 def _spawn_guard() -> socket.socket:
-    """Start the guard process; it ends when the returned socket is closed, so also when this process is killed."""
+    env = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    return spawn_server(sys.executable, ["-I", "-S", str(GUARD), "3"], env)
+
+
+def spawn_server(program: str, arguments: list[str], env: Mapping[str, str], *outputs: int) -> socket.socket:
+    """Start a process that takes requests as its descriptor 3.
+
+    It ends when the returned socket is closed, so also when this process is killed.
+
+    Args:
+        program: The program's path.
+        arguments: Its arguments.
+        env: Its environment.
+        outputs: Descriptors that lead to the returned socket, too.
+    """
+    for process in [*_spawned]:
+        # Those that have ended stay as zombies until somebody asks.
+        with contextlib.suppress(ChildProcessError):
+            if not os.waitpid(process, os.WNOHANG)[0]:
+                continue
+        _spawned.discard(process)
     ours, theirs = socket.socketpair()
     with theirs:
-        os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", str(GUARD), "3"],
-            {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ},
+        process = os.posix_spawn(
+            program,
+            [program, *arguments],
+            env,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
+                *((os.POSIX_SPAWN_DUP2, 3, output) for output in outputs),
             ],
         )
+    _spawned.add(process)
     ours.setblocking(False)
     return ours
+
+
+_spawned: set[int] = set()

@@ -23,13 +23,18 @@ from activities.errors import StepFailed, StepFailure, to_failure
 from activities.logs import PATIENCE_SECONDS
 from activities.masks import Masks
 from activities.operators import Operator
+from activities.operators.container import ContainerOperator
 from activities.operators.http import HttpOperator
 from activities.operators.noop import NoopOperator
+from activities.operators.notify import NotifyOperator
 from activities.operators.python import PythonOperator
 from activities.operators.shell import ShellOperator
+from activities.operators.sql import SqlOperator
+from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
 from activities.scratch import ScratchSpace
 from activities.values import encode
+from activities.warm import WarmPython
 from segue.child_path import isolated
 from segue.secret_sources import SecretSources
 from store.objects import ObjectStore
@@ -64,6 +69,7 @@ class StepActivities:
             python=python,
             import_path=isolated(cache_dir),
             processes=processes,
+            warm=WarmPython(processes),
             scratch=scratch,
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
             environments=EnvironmentCache(cache_dir / "environments", processes, python),
@@ -78,6 +84,10 @@ class StepActivities:
             "python": PythonOperator(),
             "http": HttpOperator(),
             "noop": NoopOperator(),
+            "container": ContainerOperator(),
+            "sql": SqlOperator(),
+            "notify": NotifyOperator(),
+            "ssh": SshOperator(),
         }
         return [self._activity(kind, operator) for kind, operator in operators.items()]
 

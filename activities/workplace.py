@@ -24,6 +24,8 @@ class Workplace:
         exchange: Files between the worker and a Python step's runner.
         interpreter: The Python of this step, with its first options.
         env: All environment variables.
+        base: Those that the steps of this worker have in common.
+        own: The step's own.
     """
 
     work: Path
@@ -32,14 +34,21 @@ class Workplace:
     exchange: Path
     interpreter: tuple[str, ...]
     env: dict[str, str]
+    base: dict[str, str]
+    own: dict[str, str]
 
     async def run(self, attempt: Attempt, *argv: str) -> Exit:
         """Run a command of the step here, its output in the attempt's log."""
         return await attempt.workshop.processes.run(Command(argv, self.env, self.work), attempt.log)
 
 
-async def prepare(attempt: Attempt, inputs: Inputs) -> Workplace:
+async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> Workplace:
     """Make the workplace of an attempt: its bundle, its environment, its folders.
+
+    Args:
+        attempt: The attempt.
+        inputs: Gives the values of environment variables.
+        python: Whether it may want the environment that the workflow's requirements make.
 
     Raises:
         StepFailed: The bundle, the environment or an input cannot be had.
@@ -53,17 +62,18 @@ async def prepare(attempt: Attempt, inputs: Inputs) -> Workplace:
         work.mkdir()
     else:
         await attempt.blocking(shutil.copytree, bundle, work)
-    environment = await _environment(attempt, bundle)
+    environment = await _environment(attempt, bundle) if python else None
     output = scratch / "output"
     output.touch()
-    env = base_environment()
+    base = base_environment()
     # Output comes as it is written, and byte code for a folder that lives as long as one attempt is wasted.
-    env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)}
+    base |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if environment is not None:
-        env |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{env.get('PATH', '')}"}
-    env |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
-    env |= _facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
-    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), env)
+        base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
+    own = {"TMPDIR": str(temporary)}
+    own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
+    own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
+    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), base | own, base, own)
 
 
 async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None) -> None:
@@ -80,7 +90,8 @@ async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None)
         attempt.log.line(f"[segue] artifacts are lost: {error.message}")
 
 
-def _facts(attempt: Attempt) -> dict[str, str]:
+def facts(attempt: Attempt) -> dict[str, str]:
+    """Return the variables that tell a step's code who it is."""
     task = attempt.task
     return {
         "SEGUE_RUN_ID": task.run,

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from segue.functions.step import step
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
+    from segue.named_operators import ContainerOperator, NotifyOperator, SQLOperator, SSHOperator
     from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
     from segue.param import Param
     from segue.triggers import cron, every
@@ -107,6 +108,7 @@ _HOMES = {
         "StepFailure",
         "Workflow",
     ],
+    "named_operators": ["ContainerOperator", "NotifyOperator", "SQLOperator", "SSHOperator"],
     "operators": [
         "BashOperator",
         "EmptyOperator",
@@ -147,6 +149,7 @@ __all__ = [
     "Cause",
     "Client",
     "Conflict",
+    "ContainerOperator",
     "Deployed",
     "Diagnostic",
     "EmptyOperator",
@@ -159,6 +162,7 @@ __all__ = [
     "LogLine",
     "MissingPackage",
     "NotFound",
+    "NotifyOperator",
     "Operator",
     "Param",
     "PythonOperator",
@@ -168,6 +172,8 @@ __all__ = [
     "RunFailed",
     "RunHandle",
     "RunSummary",
+    "SQLOperator",
+    "SSHOperator",
     "SegueError",
     "ServiceError",
     "ServiceUnreachable",

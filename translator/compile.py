@@ -21,7 +21,7 @@ from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
 from translator.type_checks import TypeChecks
 from workflows.messages import MAX_TASK_BYTES
-from workflows.plan import INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
+from workflows.plan import ENV_KINDS, INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
 
 DEFAULT_TIMEOUT = 86_400.0
 """Seconds that a run may take when its definition does not say, beside those that its steps wait by the clock."""
@@ -84,7 +84,7 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
 
 def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> Step:
     needs = sorted(step.needs, key=lambda need: places[need.step])
-    inherited = defaults.env if step.kind in ("shell", "python") else {}
+    inherited = defaults.env if step.kind in ENV_KINDS else {}
     if step.kind in INTERPRETER_KINDS:
         # Defaults are for what workers run: a day's wait must not end with everybody's half hour.
         defaults = Defaults(timeout={"run": NO_BOUND})

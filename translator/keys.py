@@ -90,6 +90,19 @@ OTHER_NAMES = {
     "withItems": "map",
     "withParam": "map",
     "bash_command": "run",
+    "docker": "container",
+    "message": "text",
+    "subject": "title",
+    "recipients": "to",
+    "statement": "sql",
+    "statements": "sql",
+    "conn_id": "connection",
+    "hostname": "host",
+    "remote_host": "host",
+    "username": "user",
+    "key_file": "key",
+    "identity": "key",
+    "working_dir": "workdir",
 }
 """What other tools call our keys."""
 
@@ -117,14 +130,15 @@ WORKFLOW = Keys(
     ),
 )
 CONCURRENCY = Keys(("key", "limit", "when_full"))
-STEP_KINDS = ("run", "python", "http", "workflow", "wait", "approve", "uses")
-LATER_KINDS = ("container",)
+STEP_KINDS = ("run", "python", "http", "container", "workflow", "wait", "approve", "uses")
+OPERATORS = ("sql", "notify", "ssh")
+"""What `uses` may name, besides `noop` and files; `with` has their inputs."""
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
         *("output", "description"),
     ),
-    (*LATER_KINDS, "priority", "resources", "cache", "artifacts", "isolation", "requirements"),
+    ("priority", "resources", "cache", "artifacts", "isolation", "requirements"),
 )
 _OF_THE_USER = "it belongs to the step that uses this one"
 SHARED_STEP = Keys(
@@ -156,6 +170,10 @@ REQUEST = Keys(("method", "url", "headers", "params", "json", "body", "expect"))
 JOB = Keys(("submit", "poll", "cancel"))
 HTTP = Keys((*REQUEST.known, *JOB.known), ("callback",))
 POLL = Keys(("url", "every", "until", "fail_if", "headers"))
+CONTAINER = Keys(("image", "command", "entrypoint", "workdir", "pull"), (), {"env": "it stands beside container"})
+SQL = Keys(("url", "connection", "sql", "parameters", "inline", "format"))
+NOTIFY = Keys(("to", "connection", "title", "text", "format"))
+SSH = Keys(("host", "port", "user", "key", "known_hosts", "command"), (), {"env": "it stands beside with"})
 CALL = Keys(("name", "version"), (), dict.fromkeys(("params", "with"), "params stand under with, beside workflow"))
 WAIT = Keys(("for", "until", "event"), (), {"timeout": "it stands beside wait"})
 WAIT_EVENT = Keys(("name", "if"))

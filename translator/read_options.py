@@ -28,6 +28,10 @@ OUR_ERROR_TYPES = (
     "SecretMissing",
     "OutputInvalid",
     "ExpressionError",
+    "SqlError",
+    "ContainerError",
+    "NotifyError",
+    "SshError",
 )
 """Types of failures that are no Python exceptions."""
 ERROR_TYPES = (

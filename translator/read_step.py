@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from translator import keys
 from translator.definition import COMMON_NAMES, EDGE_NAMES, EVENT_NAMES, SECRETS, NeedDefinition, StepDefinition
-from translator.diagnostics import Code, one_of, shown
+from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.embedded import read_condition, read_template
 from translator.fields import Fields, check_name, type_of
 from translator.located import Node, Report
@@ -15,6 +15,7 @@ from translator.names import STEP_NAME, STEP_NAME_RULE, VARIABLE, VARIABLE_RULE
 from translator.read_code import read_callable, read_script
 from translator.read_http import HttpReader
 from translator.read_map import read_map
+from translator.read_operators import OperatorReader, read_operator
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
 from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
@@ -28,17 +29,21 @@ if TYPE_CHECKING:
 TRIGGER_RULES: tuple[TriggerRule, ...] = get_args(TriggerRule)
 NOOP = "noop"
 
-_KIND_HINT = "a step has one of run (shell), python, http, workflow, wait, approve and uses"
-_LATER_OPERATORS = ("notify",)
+_KIND_HINT = "a step has one of run (shell), python, http, container, workflow, wait, approve and uses"
 _NO_WORKER = "no worker runs it, so it has no place in a queue"
 _MEANINGLESS = {
     "with": {
         "shell": "a script gets its values through env",
         "http": "put the values into the request",
+        "container": "its command gets values through env",
         "wait": "put the values into what it waits for",
         "approve": "ask for values in its form",
     },
-    "env": {"http": "", "noop": "", "workflow": "params go under with", "wait": "", "approve": ""},
+    "env": {
+        **dict.fromkeys(("http", "noop", "wait", "approve", "notify"), ""),
+        "workflow": "params go under with",
+        "sql": "values go under parameters",
+    },
     "queue": dict.fromkeys(INTERPRETER_KINDS, _NO_WORKER),
     "retry": {"wait": "there is nothing to try again", "approve": "there is nothing to try again"},
     "timeout": {"approve": "an approval has its own: approve: {timeout: 48h}"},
@@ -153,7 +158,7 @@ class StepReader:
             self.report.add(found.key(given[1]), Code.KIND, message, "make two steps of it, or remove one")
         if not given:
             # Whoever wrote another tool's word for a kind has been told ours.
-            told = any(keys.OTHER_NAMES.get(key) in keys.STEP_KINDS or key in keys.LATER_KINDS for key in found.entries)
+            told = any(keys.OTHER_NAMES.get(key) in keys.STEP_KINDS for key in found.entries)
             if isinstance(found.at.value, dict) and not told:
                 self.report.add(step.at, Code.KIND, f"{self.what} does nothing", _KIND_HINT)
             return frozenset()
@@ -177,6 +182,9 @@ class StepReader:
                 step.kind = "http"
                 step.action, names = HttpReader(self.what, self.worker_names, step.uses, self.report).action(node)
                 return names
+            case "container":
+                reader = OperatorReader(self.what, self.names, step.uses, self.report)
+                step.kind, step.action = "container", reader.container(node)
             case "workflow":
                 step.kind, step.action = "workflow", read_call(node, step, self.what, self.report)
             case "wait":
@@ -192,12 +200,13 @@ class StepReader:
         text, node = self.found.text("uses"), self.found.get("uses")
         if text is None or node is None or text == NOOP:
             return
-        if not is_file(text):
-            code, message = Code.BAD_VALUE, f'there is no operator "{shown(text)}"'
-            if text in _LATER_OPERATORS:
-                code, message = Code.NOT_SUPPORTED, f'"uses: {text}" is part of the language, but not supported yet'
-            hint = "noop, a file such as ./common/auth.yaml, or a package such as library/auth@2"
-            self.report.add(node, code, message, hint)
+        if text in keys.OPERATORS:
+            read_operator(text, self.step)
+        elif not is_file(text):
+            known = f"{one_of(keys.OPERATORS)}, noop"
+            hint = f"there are {known}, files such as ./common/auth.yaml, and packages such as library/auth@2"
+            hint = did_you_mean(text, keys.OPERATORS, hint)
+            self.report.add(node, Code.BAD_VALUE, f'there is no operator "{shown(text)}"', hint)
         elif shared is None:
             message = "a shared step cannot use another one"
             self.report.add(node, Code.CONFLICT, message, "use both from the definition")
@@ -241,6 +250,9 @@ class StepReader:
     def _inputs(self) -> dict[str, Any]:
         if self._refused("with"):
             return {}
+        if self.step.kind in keys.OPERATORS:
+            reader = OperatorReader(self.what, self.worker_names, self.step.uses, self.report)
+            return reader.inputs(self.step.kind, self.found)
         inputs = {}
         names = self.worker_names if self.step.kind == "python" else self.names
         for name, node in self.found.named("with", "names to values").items():

@@ -17,6 +17,7 @@ from translator.definition import (
 from translator.diagnostics import Code, did_you_mean, one_of, shown
 from translator.located import Report, Spot
 from translator.secret_places import NOT_HERE, PLACES, check_secret
+from workflows.plan import ENV_KINDS
 
 _FIELDS = {"run": ("id", "started_at", "state"), "workflow": ("name", "version")}
 _STEP_FIELDS = ("output", "status")
@@ -107,7 +108,7 @@ class References:
         return True
 
     def _implied(self, step: StepDefinition) -> Iterator[NeedDefinition]:
-        inherited = self.definition.defaults.uses if step.kind in ("shell", "python") else {}
+        inherited = self.definition.defaults.uses if step.kind in ENV_KINDS else {}
         uses = [use for name, found in inherited.items() if name not in step.env for use in found]
         for use in (*step.uses, *uses):
             for name, at in self._spoken_of(use):

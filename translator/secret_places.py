@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from translator import keys
 from translator.definition import SECRETS, StepDefinition, Use
 from translator.diagnostics import Code, shown
 from translator.located import Node, Report, Spot
@@ -18,8 +19,8 @@ from workflows.templates import expressions_in
 
 NOT_HERE = "a secret cannot be read here: what decides a run, and what a run keeps, never sees one"
 PLACES = (
-    "secrets reach a step's worker: under env, under with of a python step, and in url, headers, params, json and body "
-    "of an http step"
+    "secrets reach a step's worker: under env, under with of a python, sql, notify or ssh step, and in url, headers, "
+    "params, json and body of an http step"
 )
 _COMPUTED = "an expression cannot compute with a secret: only the step's worker knows it"
 _TEXT = 'text may stand around it, "Bearer ${{{{ {0} }}}}"; anything else does the step itself with what it gets'
@@ -68,7 +69,7 @@ def _problem(path: tuple[str, ...], expression: Expression) -> tuple[str, str] |
 def _templates(step: StepDefinition) -> Iterator[tuple[Any, bool]]:
     """Yield the templates of a step, and whether they reach its worker and nothing else."""
     yield step.env, True
-    yield step.inputs, step.kind == "python"
+    yield step.inputs, step.kind == "python" or step.kind in keys.OPERATORS
     yield [each.get("value") for each in (step.output or {}).values()], False
     if step.kind == "http":
         poll = step.action.get("poll") or {}

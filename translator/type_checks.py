@@ -17,6 +17,7 @@ from translator.schema_types import type_of_json, type_of_schema
 from workflows.expressions.inference import MAX_PROBLEMS, MAX_WORK, Inference, TypeProblem
 from workflows.expressions.types import ANY, BOOL, NUMBER, STRING, Type, described, list_of, map_of, text
 from workflows.messages import TERMINAL_RUN_STATES, StepState
+from workflows.plan import COMMAND_KINDS
 from workflows.templates import CLOSING, OPENING
 
 _CODES = {"operand": Code.OPERAND_TYPE, "never": Code.NEVER_EQUAL, "field": Code.UNKNOWN_FIELD}
@@ -158,9 +159,9 @@ def _output_of_one(step: StepDefinition) -> Type:
         return map_of({**answers, "approved": BOOL, "by": list_of(STRING)})
     if step.output is None:
         # The lines of a script's output are text unless they are declared.
-        return map_of({}, rest=STRING) if step.kind == "shell" else ANY
+        return map_of({}, rest=STRING) if step.kind in COMMAND_KINDS else ANY
     fields = {name: _declared(entry) for name, entry in step.output.items()}
-    return map_of(fields, rest=STRING if step.kind == "shell" else None)
+    return map_of(fields, rest=STRING if step.kind in COMMAND_KINDS else None)
 
 
 def _declared(entry: dict[str, Any]) -> Type:

@@ -93,6 +93,8 @@ def build_task(
     task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":
         _render_http(task, step, scope)
+    elif step.kind == "container":
+        task.action = rendered(step.action, scope, "container")
     _check_size(task)
     return task
 

@@ -42,9 +42,13 @@ TriggerRule = Literal[
     "none_skipped",
     "always",
 ]
-Kind = Literal["shell", "python", "http", "noop", "workflow", "wait", "approve"]
+Kind = Literal["shell", "python", "http", "noop", "workflow", "wait", "approve", "container", "sql", "notify", "ssh"]
 INTERPRETER_KINDS: frozenset[str] = frozenset({"workflow", "wait", "approve"})
 """Kinds that no worker runs: the interpreter starts a child, sets a timer, or listens for a signal."""
+COMMAND_KINDS: frozenset[str] = frozenset({"shell", "container", "ssh"})
+"""Kinds that run a command: their output is the `key=value` lines that it writes."""
+ENV_KINDS: frozenset[str] = COMMAND_KINDS | {"python"}
+"""Kinds that have environment variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,8 @@ class Step:
         action: The operator's own input; its strings may be templates (`${{ ... }}`), but for `script`.
             shell: `{"script": text}`; python: `{"callable": "module:function"}`;
             http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`; noop: `{}`;
+            container: `{"image": text}` and, where given, `command` (a script or a list of arguments), `entrypoint`,
+            `workdir` and `pull`; sql, notify, ssh: `{}`, what they are given is `inputs`;
             workflow: `{"workflow": name, "version": number or None}`, its params are `inputs`;
             wait: `{"for": seconds or template}`, `{"until": template of an RFC 3339 time}` or
             `{"event": {"name": template, "if": canonical expression over `event` or None}}`;

@@ -12,8 +12,10 @@ from typing import Any
 from activities.attempt import Attempt
 from activities.errors import StepFailed
 from activities.operators.shell import exit_failure
+from activities.process import Command
 from activities.references import Inputs, Outputs
 from activities.values import MAX_DOCUMENT_BYTES, check_size, decode
+from activities.warm import Entry
 from activities.workplace import Workplace, finish, prepare
 from segue.runner import ERROR, JOB, OUTPUT
 from workflows.messages import JSON
@@ -27,6 +29,14 @@ sys.exit(runner.main(sys.argv[2]))
 """
 """Starts the runner. An import, unlike a script, is compiled only once (6 ms); by its bare name it needs no package."""
 
+ENTRY = """
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
+import runner
+del sys.modules["runner"]
+main, strict = runner.main, True
+"""
+"""The same in an interpreter that waits for steps."""
+
 
 class PythonOperator:
     """Runs `action.callable` with the step's inputs as keyword arguments."""
@@ -37,7 +47,10 @@ class PythonOperator:
         place = await prepare(attempt, inputs)
         await _write_job(attempt, place, await inputs.local(attempt.task.inputs))
         runner = attempt.workshop.import_path / "segue"
-        exit = await place.run(attempt, *place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
+        argv = (*place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
+        command = Command(argv, place.env, place.work, folder=str(place.exchange))
+        entry = Entry(ENTRY, (str(runner), ""), runner / "runner.py")
+        exit = await attempt.workshop.warm.run(command, entry, place.base, attempt.log)
         failure = await attempt.blocking(_reported, place) or exit_failure(exit, "the Python process", attempt)
         outputs = Outputs(attempt, place.artifacts)
         await finish(attempt, outputs, failure)

@@ -38,7 +38,7 @@ class ShellOperator:
         await finish(attempt, Outputs(attempt, place.artifacts), failure)
         if failure:
             raise failure
-        return checked(typed_text(await attempt.blocking(_read_output, place, attempt.masks), attempt.task.output))
+        return checked(typed_text(await attempt.blocking(read_output, place, attempt.masks), attempt.task.output))
 
 
 def exit_failure(exit: Exit, what: str, attempt: Attempt) -> StepFailed | None:
@@ -71,7 +71,12 @@ def _shell(place: Workplace) -> tuple[str, ...]:
     return ("sh", "-e")
 
 
-def _read_output(place: Workplace, masks: Masks) -> dict[str, str]:
+def read_output(place: Workplace, masks: Masks) -> dict[str, str]:
+    """Return the values in `$SEGUE_OUTPUT`; `masks` hides secrets in messages.
+
+    Raises:
+        StepFailed: `OutputInvalid`.
+    """
     try:
         with place.output.open("rb") as file:
             data = file.read(MAX_DOCUMENT_BYTES + 1)

@@ -105,6 +105,8 @@ def _runs(kind: str, action: JSON) -> str:
     if kind == "shell":
         first = str(action["script"]).strip().splitlines()[:1]
         return f": {first[0]}" if first else ""
+    if kind == "container":
+        return f": {action['image']}"
     request = action.get("request") or action.get("submit")
     return f": {request.get('method', 'GET')} {request['url']}" if isinstance(request, dict) else ""
 

@@ -72,7 +72,6 @@ class Steps:
             **(info or {}),
         }
         environment.info = dataclasses.replace(environment.info, **given)
-        running = Running(environment)
         base = {
             "run": "demo-1",
             "workflow": "demo",
@@ -83,7 +82,11 @@ class Steps:
             "action": {},
         }
         task = StepTask(**{**base, "kind": kind, **fields})
-        return running, environment.run(self.by_kind[kind], task)
+        return Running(environment), environment.run(self.by_kind[kind], task)
+
+    async def start_task(self, task: StepTask) -> StepResult:
+        """Run one attempt of a task to its end."""
+        return await self.run(**dataclasses.asdict(task))
 
     async def run(self, kind: str, info: Mapping[str, Any] | None = None, **fields: Any) -> StepResult:
         """Run one attempt to its end."""

@@ -60,6 +60,19 @@ steps:
         every: 50ms
         until: "${{ response.json.polls > 1 }}"
     output: {polls: "${{ response.json.polls }}"}
+  query:
+    uses: sql
+    with: {url: "postgresql://u:${{ secrets.PLAIN_CANARY }}@127.0.0.1:1/x", sql: "SELECT 1"}
+  wrong_query:
+    uses: sql
+    with: {url: "sqlite://", sql: "SELECT * FROM nothing WHERE k = :k", parameters: {k: "${{ secrets.CANARY }}"}}
+  message:
+    uses: notify
+    with: {to: "json://u:${{ secrets.PLAIN_CANARY }}@127.0.0.1:1/", text: "token ${{ secrets.CANARY }}"}
+  elsewhere:
+    uses: ssh
+    with: {host: 127.0.0.1, port: 1, user: "${{ secrets.PLAIN_CANARY }}", command: "true"}
+    env: {T: "${{ secrets.CANARY }}"}
   missing: {run: echo, env: {T: "${{ secrets.NOT_THERE }}"}}
 """
 CODE = """
@@ -102,6 +115,7 @@ async def test_nothing_keeps_or_shows_a_secret(
         sent = [request for request in service.requests if request["path"].startswith("/echo")]
     states = {step.key: step.state for step in run.steps}
     failed = {"raising", "ending", "cut", "refused", "unreachable", "missing"}
+    failed |= {"query", "wrong_query", "message", "elsewhere"}
     assert states == {key: "failed" if key in failed else "succeeded" for key in states}
     # The steps have got them: else there would be nothing to hide.
     assert {"password": canary} in [json.loads(request["body"]) for request in sent if request["body"]]

@@ -28,6 +28,7 @@ steps:
   newest: {workflow: other}
   each: {run: echo, map: [{over: [[1]], as: x}, {over: "${{ x }}", as: y}]}
   login: {uses: ./auth.yaml}
+  boxed: {container: {image: trainer, command: [a]}}
 finally:
   clean: {run: ./clean}
 """
@@ -58,6 +59,7 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "        for each y in ${{ x }}",
         "login   python on cpu: m:login",
         "        from auth.yaml, sha256 e620bcbd5c36",
+        "boxed   container on cpu: trainer",
         "finally, however the run ends:",
         "clean   shell on cpu: ./clean",
     ]

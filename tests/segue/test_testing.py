@@ -260,6 +260,13 @@ def test_text_of_a_shell_step_becomes_what_it_declares() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["container: trainer", "uses: ssh, with: {host: gpu1, command: ./train}"])
+def test_text_of_every_command_becomes_what_it_declares(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "flow.yaml").write_text(flow(f"train: {{{kind}, output: {{accuracy: {{type: number}}}}}}"))
+    result = run(tmp_path / "flow.yaml", steps={"train": {"accuracy": "0.95"}})
+    assert result.steps["train"].output == {"accuracy": 0.95}
+
+
 def test_outputs_become_json_as_those_of_python_steps_do(tmp_path: Path) -> None:
     @dataclass
     class Quality:

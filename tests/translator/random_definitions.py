@@ -48,6 +48,8 @@ TEXTS += ["\u2028", "\x85", "%", "@x", "`", "!x", "&x", "*x", "?", "|", ">", "="
 TEXTS += ['"""', "'''", 'say "hi"', "it's", "\\n", "$HOME", "{a}", "a, b", "[x]", "key:", "\ttab", "a\n\tb", "end\\"]
 RULES = ["all_success", "all_failed", "all_done", "one_success", "none_failed", "always", "none_skipped"]
 DURATIONS = ["500ms", "10s", "5m", "1h30m", "1d", "0.5h"]
+OPERATORS = ["sql", "notify", "ssh"]
+KINDS = ["run", "python", "http", "job", "noop", "workflow", "wait", "approve", "container", *OPERATORS]
 RELATIONS = ["==", "!=", "<", "<=", ">", ">="]
 
 
@@ -104,7 +106,7 @@ class Maker:
         levels = mapped if isinstance(mapped, list) else [mapped] if mapped else []
         variables = [level.get("as", "item") for level in levels]
         scope = [*self.scope(variables[-1] if variables else None), *variables]
-        kind = self.one(["run", "python", "http", "job", "noop", "workflow", "wait", "approve"])
+        kind = self.one([*KINDS, "run", "python", "http"])
         made: dict[str, Any] = {
             "run": lambda: {
                 "run": self.one(["echo hi", "a\nb\n", '\necho "$N"\n\n', "x \\\n  y", "cat <<'EOF'\n'''\nEOF"])
@@ -118,11 +120,13 @@ class Maker:
             },
             "wait": lambda: {"wait": self.wait(scope)},
             "approve": lambda: {"approve": self.approve()},
+            "container": lambda: {"container": self.container(scope)},
+            **{name: lambda name=name: {"uses": name, "with": self.operator(name, scope)} for name in OPERATORS},
             "noop": lambda: {"uses": "noop", **self.chosen({"with": self.values(scope)})},
         }[kind]()
         if mapped is not None:
             made["map"] = mapped
-        if kind in ("run", "python") and self.maybe():
+        if kind in ("run", "python", "container", "ssh") and self.maybe():
             made["env"] = {key: self.template(scope, empty=False) for key in self.some(["A", "PATH_TO", "_x"], 2)}
             made["env"] |= {key: self.one(SECRETS) for key in self.some(["S"], 1)}
         optional = {
@@ -152,6 +156,27 @@ class Maker:
     def edge(self, need: str) -> Any:
         scope = [*self.scope(), *self.outputs("output", self.done[need])]
         return self.one([True, True, False, None, self.condition(scope), self.condition(scope)])
+
+    def container(self, scope: list[str]) -> Any:
+        image = self.one(["python:3.12", "${{ vars.IMAGE }}"])
+        command = self.one(["train\necho\n", ["--depth", 3, self.text(), "${{ run.id }}"]])
+        optional = {"command": command, "entrypoint": "/bin/sh", "workdir": "${{ run.id }}", "pull": "always"}
+        return self.one([image, {"image": image, **self.chosen(optional)}])
+
+    def operator(self, name: str, scope: list[str]) -> dict[str, Any]:
+        if name == "sql":
+            made = self.one([{"url": "sqlite:///${{ run.id }}"}, {"connection": "warehouse"}])
+            optional = {"inline": 5, "format": "ndjson"}
+            if self.maybe():
+                return made | {"sql": ["SELECT 1", "SELECT :n\n"], "parameters": {"n": self.template(scope)}}
+            return made | {"sql": "SELECT 1"} | self.chosen(optional)
+        if name == "notify":
+            made = self.one(
+                [{"to": "mailto:a@example.com"}, {"to": ["json://x", "${{ vars.TO }}"]}, {"connection": "a"}]
+            )
+            return made | {"text": self.text(blank=False)} | self.chosen({"title": "${{ run.id }}", "format": "html"})
+        optional = {"port": self.one([2222, "${{ 2222 }}"]), "user": "me", "key": "/key", "known_hosts": "/known"}
+        return {"host": self.one(["gpu1", "${{ vars.HOST }}"]), "command": "a\nb\n"} | self.chosen(optional)
 
     def request(self, scope: list[str]) -> dict[str, Any]:
         made = {"url": self.one(["https://example.com/x", "${{ vars.API }}/x", "${{ vars.API }}", *SECRETS])}

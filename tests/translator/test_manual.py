@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -16,12 +16,12 @@ from translator import keys
 from translator.compile import DEFAULT_TIMEOUT
 from translator.fields import parse_duration
 from translator.located import Report, split_lines
-from translator.manual.page import PAGE, codes, reference_page
+from translator.manual.page import OPERATORS, PAGE, codes, operator_page, reference_page
 from translator.manual.schema import definition_schema
 from translator.manual.table import BY_NAME, GROUPS
 from translator.schemas import KEYWORDS
 from translator.yaml_loader import load_yaml
-from workflows.plan import Plan, Retry, Step, Timeout
+from workflows.plan import Kind, Plan, Retry, Step, Timeout
 
 SCHEMA = definition_schema()
 VALIDATOR = Draft7Validator(SCHEMA)
@@ -92,6 +92,21 @@ def test_defaults_are_those_of_the_plan() -> None:
 def test_the_reference_is_what_the_tables_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference_page(), "python -m translator.manual.page writes it anew"
     assert list(codes()) == list(pages())
+
+
+def test_the_pages_of_operators_have_the_keys_of_the_tables() -> None:
+    pages = sorted(OPERATORS.glob("*.md"))
+    listed = (OPERATORS.parent / "README.md").read_text(encoding="utf-8")
+    assert {*keys.OPERATORS, "container", "http"} <= {page.stem for page in pages}
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text == operator_page(text), "python -m translator.manual.page writes it anew"
+        assert f"(operators/{page.name})" in listed
+    assert all(f"<!-- keys: {name.upper()} -->" in (OPERATORS / f"{name}.md").read_text() for name in keys.OPERATORS)
+
+
+def test_the_named_operators_are_kinds_of_the_plan() -> None:
+    assert {*keys.OPERATORS} <= {*get_args(Kind)}
 
 
 def test_an_editor_that_reads_yaml_as_json_schema_does_is_served() -> None:

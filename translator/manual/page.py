@@ -1,6 +1,7 @@
-"""The reference page: every key with its type, default and meaning, and every code.
+"""The reference page: every key with its type, default and meaning, and every code; and the keys on operators' pages.
 
-Made from the tables, never by hand: `python -m translator.manual.page` writes `docs/reference.md` anew.
+Made from the tables, never by hand: `python -m translator.manual.page` writes `docs/reference.md` anew, and what stands
+behind `<!-- keys: ... -->` in the pages of `docs/operators`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from translator import keys
 from translator.manual.entries import Entry, Group
-from translator.manual.table import GROUPS
+from translator.manual.table import BY_NAME, GROUPS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
+OPERATORS = PAGE.parent / "operators"
 CODES = Path(__file__).parents[2] / "segue" / "cli" / "pages"
 _HEAD = """# Reference
 
@@ -34,6 +36,16 @@ def reference_page() -> str:
         "| code | meaning |\n|---|---|\n" + "".join(f"| `{code}` | {text} |\n" for code, text in codes().items())
     )
     return "\n".join(parts)
+
+
+def operator_page(text: str) -> str:
+    """Return an operator's page with its tables of keys written anew."""
+    written, mark, names = text.partition("\n<!-- keys: ")
+    if not mark:
+        return text
+    names = names.partition(" -->")[0]
+    tables = [_group(BY_NAME[name]).replace("### ", "## ", 1) for name in names.split()]
+    return f"{written}{mark}{names} -->\n\n" + "\n".join(tables)
 
 
 def codes() -> Mapping[str, str]:
@@ -61,3 +73,5 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(reference_page(), encoding="utf-8")
+    for page in OPERATORS.glob("*.md"):
+        page.write_text(operator_page(page.read_text(encoding="utf-8")), encoding="utf-8")

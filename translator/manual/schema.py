@@ -49,9 +49,18 @@ def _group(group: Group) -> Schema:
     }
     if group.required:
         schema["required"] = list(group.required)
+    if group.name == "STEP":
+        schema["allOf"] = [_inputs_of(operator) for operator in keys.OPERATORS]
     if group.name in _EXCLUSIVE:
         schema["oneOf"] = [{"required": [key]} for key in _EXCLUSIVE[group.name]]
     return schema
+
+
+def _inputs_of(operator: str) -> Schema:
+    """Return what holds for `with` where `uses` names an operator."""
+    uses: Schema = {"properties": {"uses": {"const": operator}}, "required": ["uses"]}
+    inputs: Schema = {"properties": {"with": {"$ref": f"#/$defs/{operator}"}}, "required": ["with"]}
+    return {"if": uses, "then": inputs}
 
 
 def _entry(entry: Entry) -> Schema:

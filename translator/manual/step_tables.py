@@ -67,7 +67,7 @@ STEP = Group(
             "the output.",
         ),
         Entry("http", group("HTTP"), "kind: mapping", "A call of a service, or a job that runs there."),
-        Entry("container", VALUES, "kind: mapping", "A container image that is run."),
+        Entry("container", either(TEXT, group("CONTAINER")), "kind: image, or mapping", "A container that is run."),
         Entry(
             "workflow",
             either(TEXT, group("CALL")),
@@ -80,9 +80,9 @@ STEP = Group(
             "uses",
             TEXT,
             "kind: text",
-            "`noop`, which does nothing and is a place for arrows to meet; or a shared step: a file beside the "
-            "definition such as `./common/auth.yaml`, or a package of the library such as `library/auth@2`. `with` has "
-            "its inputs.",
+            "`noop`, which does nothing and is a place for arrows to meet; an operator: `sql`, `notify` or `ssh`; or a "
+            "shared step: a file beside the definition such as `./common/auth.yaml`, or a package of the library such "
+            "as `library/auth@2`. `with` has its inputs.",
         ),
         Entry(
             "with",
@@ -94,8 +94,8 @@ STEP = Group(
             "env",
             VALUES,
             "mapping of names to values",
-            "Environment variables of a shell or Python step; anything but text arrives as JSON. They may speak of "
-            "`secrets.NAME`, which the worker replaces.",
+            "Environment variables of a shell, Python, container or `ssh` step; anything but text arrives as JSON. "
+            "They may speak of `secrets.NAME`, which the worker replaces.",
         ),
         Entry("queue", TEXT, "text", "The fleet that runs it.", "cpu"),
         Entry("priority", whole(1, 5), "whole number", "Which steps go first when a queue is long."),

@@ -23,6 +23,7 @@ from translator.manual.entries import (
     number,
     whole,
 )
+from translator.manual.operator_tables import OPERATOR_GROUPS
 from translator.manual.step_tables import STEP_GROUPS
 
 _DEFAULT_PARALLEL = 200
@@ -172,7 +173,7 @@ DEFAULTS = Group(
         Entry("resources", VALUES, "mapping", "What a step needs of a machine."),
         Entry("timeout", either(DURATION, group("TIMEOUT")), "duration or mapping", "As of a step."),
         Entry("retry", group("RETRY"), "mapping", "As of a step."),
-        Entry("env", VALUES, "mapping of names to values", "Environment variables of shell and Python steps."),
+        Entry("env", VALUES, "mapping of names to values", "Environment variables of steps that have any."),
         Entry("cache", VALUES, "mapping", "As of a step."),
         Entry("isolation", TEXT, "text", "As of a step."),
         Entry("requirements", TEXT, "path", "As of a step."),
@@ -217,6 +218,7 @@ TIMEOUT = Group(
 GROUPS: tuple[Group, ...] = (
     *(WORKFLOW, CONCURRENCY, TRIGGER, SCHEDULE, EVENT, DEFAULTS, CODE),
     *STEP_GROUPS,
+    *OPERATOR_GROUPS,
     *(RETRY, TIMEOUT),
 )
 BY_NAME = {each.name: each for each in GROUPS}

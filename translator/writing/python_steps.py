@@ -16,12 +16,15 @@ KINDS = {
     "run": "BashOperator",
     "python": "PythonOperator",
     "http": "HttpOperator",
+    "container": "ContainerOperator",
     "uses": "UsesOperator",
     "workflow": "WorkflowOperator",
     "wait": "WaitOperator",
     "approve": "ApprovalOperator",
 }
 NOOP = "noop"
+OPERATORS = {"sql": "SQLOperator", "notify": "NotifyOperator", "ssh": "SSHOperator"}
+"""What `uses` names; what stands under `with` are their arguments."""
 OPTIONS = {
     "description": "description",
     "trigger_rule": "trigger_rule",
@@ -40,6 +43,7 @@ _ORDER = (
         "run",
         "python",
         "http",
+        "container",
         "workflow",
         "wait",
         "approve",
@@ -86,11 +90,14 @@ NOT_VARIABLES = frozenset(
             "duration",
             "until",
         ),
-        *("event", "by", "quorum", "on_timeout", "form"),
+        *("event", "by", "quorum", "on_timeout", "form", "image", "command", "entrypoint", "workdir", "pull"),
+        *("connection", "sql", "parameters", "inline", "format", "to", "title", "text", "host", "port", "user"),
+        *("key", "known_hosts"),
     }
 )
 """Names that `.expand(name=...)` cannot have, because an operator's argument is called so."""
 _WITH_VALUES = {"run": ("env",), "python": ("with", "env"), "uses": ("with", "env"), "workflow": ("with",)}
+_WITH_VALUES |= {"container": ("env",), "ssh": ("env",)}
 _WITH_NAMES = {"uses": "inputs", "workflow": "params"}
 
 
@@ -134,6 +141,8 @@ class StepWriter:
         operator = KINDS.get(kind or "", "")
         if kind == "uses" and self.step["uses"] == NOOP:
             kind, operator = "noop", "EmptyOperator"
+        elif kind == "uses" and self.step["uses"] in OPERATORS:
+            kind, operator = self.step["uses"], OPERATORS[self.step["uses"]]
         self.names.used.add(operator)
         above, beside = self.comments.take(self.pointer)
         mapped = self.step.get("map")
@@ -167,6 +176,8 @@ class StepWriter:
             value, at = self.step[key], f"{self.pointer}/{key}"
             if key == "http" and isinstance(value, dict):
                 yield from self.http(value, at)
+            elif key == "container" or (key == "with" and kind in OPERATORS):
+                yield from self.mapping(value if isinstance(value, dict) else {"image": value}, at)
             elif key in ("workflow", "wait", "approve"):
                 yield from self.without_worker(key, value, at)
             elif key == "uses" and kind == "uses":
@@ -195,6 +206,11 @@ class StepWriter:
         else:
             self.left |= {f"approve/form/{name}": schema for name, schema in unsaid(value.get("form")).items()}
             yield from kind.approve(value, at)
+
+    def mapping(self, given: dict[str, Any], at: str) -> Iterator[Part]:
+        """Yield an argument for each key."""
+        for name, value in given.items():
+            yield self.part(name, self.values.value(value, f"{at}/{name}"), f"{at}/{name}")
 
     def http(self, http: dict[str, Any], at: str) -> Iterator[Part]:
         """Yield the arguments of `HttpOperator`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from translator.keys import OPERATORS
 from translator.manual.table import BY_NAME
 from translator.writing.comments import Comments
 from translator.writing.source import Source
@@ -21,6 +22,7 @@ _INNER = {
     "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT"},
     "STEP": {
         "http": "HTTP",
+        "container": "CONTAINER",
         "workflow": "CALL",
         "map": "MAP",
         "retry": "RETRY",
@@ -58,6 +60,9 @@ def ordered(value: Any, table: str) -> Any:
     known = BY_NAME[table].keys()
     places = {name: place for place, name in enumerate(known)}
     names = sorted(value, key=lambda name: places.get(name, len(places)))
+    operator = value.get("uses")
+    if table == "STEP" and isinstance(operator, str) and operator in OPERATORS:
+        value = {**value, "with": ordered(value.get("with"), operator.upper())} if "with" in value else value
     return {name: _ordered_inside(value[name], table, name) for name in names}
 
 

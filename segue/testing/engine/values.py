@@ -17,6 +17,7 @@ from segue.runner import StepError as RunnerError
 from segue.testing.mocks import Fail
 from workflows.declared import Declared, OutputProblem, check_declared, schemas_of, typed_text
 from workflows.messages import JSON, MAX_INLINE_BYTES, REFERENCE, StepTask
+from workflows.plan import COMMAND_KINDS
 from workflows.secret_texts import LateText, filled, names_of
 from workflows.values import json_size
 
@@ -109,7 +110,7 @@ def output_of(
         return value, value
     try:
         whole = _Originals(memory, folder).plain(value, "output")
-        if kind == "shell" and isinstance(whole, dict):
+        if kind in COMMAND_KINDS and isinstance(whole, dict):
             texts = {name: text for name, text in whole.items() if isinstance(text, str)}
             whole = {**whole, **typed_text(texts, declared)}
         whole = check_declared(whole, declared)
