@@ -98,7 +98,9 @@ class Substitution:
             end = start + len(expression) + len(CLOSING)
             parts += [text[behind : start - len(OPENING)], self._spliced(expression, text[end : end + 1])]
             behind = end
-        return "".join([*parts, text[behind:]])
+        joined = "".join([*parts, text[behind:]])
+        # What was text stays text, also when nothing but one expression is left of it.
+        return joined if sole_expression(joined) is None else f"{OPENING} '' {CLOSING}{joined}"
 
     def _value(self, expression: str) -> JSON | Node:
         """Return the template that an expression amounts to when that is no expression itself, else its tree."""

@@ -76,6 +76,11 @@ def test_a_value_in_the_place_of_an_input_gives_what_the_input_gave(template: An
     assert canonical(put) == put
 
 
+def test_text_stays_text_when_one_expression_is_left_of_it() -> None:
+    made = Substitution({"a": "", "b": "${{ params.n }}"}).template("${{ inputs.a }}${{ inputs.b }}")
+    assert render(made, {"params": {"n": 7}}) == "7"
+
+
 def test_a_fixed_value_stays_fixed_and_a_macro_s_variable_catches_nothing() -> None:
     inputs = Substitution({"a": "x", "b": "${{ n }}", "c": [1, {"k": "v"}], "d": "${{ m.x }}-${{ n }}"})
     assert inputs.template("${{ inputs.a }}") == "x"
