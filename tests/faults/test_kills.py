@@ -7,7 +7,7 @@ import pytest
 from tests.faults.conftest import Victim
 from tests.waiting import until
 
-SLOW = {"trees": 2_500, "grid": [{"depth": 12}]}
+SLOW = {"trees": 1_000, "grid": [{"depth": 12}]}
 """Some seconds of training, so that the kill hits it."""
 BEFORE_TRAIN = ("initiate", "embedding", "check_data")
 
