@@ -214,6 +214,8 @@ def _step_rows(run: str, plan: Plan | None) -> list[dict[str, Any]]:
 
 def _waits_for(step: PlanStep) -> str:
     needs = [need.step for need in step.needs]
+    if step.phase == "finally":
+        return "waits for the end of all other steps"
     if not needs:
         return "waits for the run to start"
     return f"waits for {', '.join(needs[:5])}" + (f" and {len(needs) - 5} more" if len(needs) > 5 else "")

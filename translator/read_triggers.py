@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
 from typing import Any, Literal
@@ -132,11 +133,17 @@ def _timezone(found: Fields, report: Report) -> str:
     if name is None:
         return "UTC"
     # A machine without time zone data knows no zone: then only the form can be checked, and Temporal knows the rest.
-    known = zoneinfo.available_timezones()
+    known = _zones()
     if not _ZONE.fullmatch(name) or (known and name not in known):
         hint = did_you_mean(name, known, "an IANA name, such as Europe/Paris")
         report.add(found.entries["timezone"].value, Code.TIMEZONE, f'"{shown(name)}" is not a time zone', hint)
     return name
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    """Return the names of the zones that this machine knows; finding them walks through a thousand files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _event(node: Node, what: str, uses: list[Use], report: Report) -> dict[str, Any]:

@@ -85,7 +85,9 @@ def note_of(step: Step) -> str:
     if step.error is not None and step.state in ("failed", "held", "retrying", "running"):
         first = step.error.message.strip().splitlines()[:1]
         return f"{step.error.type}: {first[0]}" if first else step.error.type
-    return step.reason if step.state in ("failed", "skipped", "upstream_failed", "cancelled") else ""
+    told = step.state in ("waiting", "failed", "skipped", "upstream_failed", "cancelled")
+    # One that a worker has says by its log what it does; one that waits for people or time has no log.
+    return step.reason if told or (step.state == "running" and step.kind in ("approve", "wait")) else ""
 
 
 def duration_text(start: datetime | None, end: datetime | None, now: datetime, state: str) -> str:
