@@ -48,6 +48,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     with Client() as client:
         run = client.get_run(run_id)
         url = client.run_url(run_id)
+        unserved = [] if as_json else _unserved(client, run)
     if as_json:
         typer.echo(json.dumps(outcome(run), indent=2))
         return
@@ -56,6 +57,8 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
         typer.echo(run.reason)
     rows = [(row.name, row.state, row.queue, row.attempt, row.duration, row.note) for row in RunView(run).rows()]
     _print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
+    for queue in unserved:
+        typer.echo(f"Nobody serves the queue {queue}. Start a worker: segue worker --queue {queue}")
     for operation in run.operations:
         typer.echo(f"{_started(operation.at)}  {operation.reason}")
     if run.output is not None:
@@ -97,6 +100,17 @@ def _plain(run: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(run).items()}
+
+
+def _unserved(client: Any, run: Any) -> list[str]:
+    """Return the queues of this run's waiting steps that nobody serves; none when that cannot be found out."""
+    from segue.errors import SegueError
+
+    queues = list(dict.fromkeys(step.queue for step in run.steps if step.state == "queued"))[:50]
+    try:
+        return [queue for queue, workers in client.queues(queues).items() if not workers] if queues else []
+    except SegueError:
+        return []
 
 
 def _started(at: datetime | None) -> str:

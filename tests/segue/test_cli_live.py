@@ -15,6 +15,7 @@ import pytest
 
 from tests.segue.conftest import Bench
 from tests.segue.definitions import write
+from tests.waiting import until
 
 
 def test_run_shows_what_happens_and_ends_with_the_output(bench: Bench) -> None:
@@ -88,6 +89,20 @@ def test_a_detached_run_can_be_looked_at_followed_and_cancelled(bench: Bench, tm
     bench.client.wait(run, 60, check=False)
     assert bench.segue("cancel", run).out == f"{run} had ended already: cancelled\n"
     assert bench.segue("show", run, "--json").json["state"] == "cancelled"
+
+
+def test_a_step_that_nobody_can_take_says_whom_it_waits_for(bench: Bench, tmp_path: Path) -> None:
+    lonely = tmp_path / "lonely.yaml"
+    lonely.write_text("segue: 1\nname: lonely\nsteps:\n  a: {run: 'true', queue: far-away}\n")
+    started = bench.segue("run", lonely, "--detach")
+    assert started.code == 0, started.err
+    run = started.out.strip()
+    until(lambda: bench.client.get_run(run).step("a").state == "queued", what="the step in its queue")
+    said = bench.segue("show", run).out
+    assert "Nobody serves the queue far-away. Start a worker: segue worker --queue far-away\n" in said
+    bench.client.cancel(run)
+    bench.client.wait(run, 60, check=False)
+    assert "Nobody serves" not in bench.segue("show", run).out
 
 
 def test_logs_follow_a_step_to_its_end(bench: Bench, tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ steps:
   release: {needs: train, run: echo released}
 """
 
+LONELY = """
+segue: 1
+name: ui-lonely
+steps:
+  far: {run: 'true', queue: far-away}
+"""
+
 PEOPLE = """
 segue: 1
 name: ui-people

@@ -63,6 +63,20 @@ async def test_a_rejection_needs_no_form_and_a_held_step_may_be_let_fail(
     assert (await runs.end(run))["state"] == "failed"
 
 
+async def test_a_step_in_a_queue_that_nobody_serves_says_how_to_serve_it(open_page: OpenPage, runs: Runs) -> None:
+    run = await runs.start("ui-lonely")
+    page = (await open_page(f"/runs/{run}?step=far")).page
+    await expect(page.locator("[data-test=served]")).to_have_text(
+        "Nobody serves the queue far-away. Start a worker: segue worker --queue far-away"
+    )
+    await page.get_by_text("Skip this step").click()
+    await page.get_by_label("Why").fill("nobody is there")
+    await page.get_by_role("button", name="Skip", exact=True).click()
+    ended = await runs.end(run)
+    assert [step["state"] for step in ended["steps"]] == ["skipped"]
+    await expect(page.locator("[data-test=served]")).to_have_count(0)
+
+
 async def test_a_run_is_paused_resumed_cancelled_and_retried_on_the_page(
     open_page: OpenPage, runs: Runs, gate: Path
 ) -> None:

@@ -125,6 +125,8 @@ export const api = {
   answer: (run: string, step: string, body: JsonObject) => post(`/runs/${at(run)}/steps/${at(step)}/answer`, body),
   release: (run: string, step: string, action: "retry" | "fail") =>
     post(`/runs/${at(run)}/steps/${at(step)}/release`, { action }),
+  queues: (queue: string, signal?: AbortSignal) =>
+    json<{ queues: { name: string; workers: string[] }[] }>(`/queues${query({ queue })}`, { signal }),
   workflows: (signal?: AbortSignal) => json<{ workflows: WorkflowSummary[] }>("/workflows", { signal }),
   workflow: (name: string, signal?: AbortSignal) => json<Workflow>(`/workflows/${at(name)}`, { signal }),
   version: (name: string, version: number, signal?: AbortSignal) =>

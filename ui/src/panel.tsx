@@ -9,6 +9,7 @@ import { Digest, Download, JsonTree } from "./json.tsx";
 import { LogView } from "./logview.tsx";
 import { started, WITHOUT_WORKER, type StepGroup } from "./model.ts";
 import { having, place, select } from "./router.ts";
+import { Served } from "./served.tsx";
 import { Icon, LOOKS, StateMark } from "./states.tsx";
 import { ended, type Attempt, type Json, type JsonObject, type StepFailure, type StepFile, type StepRecord } from "./types.ts";
 import { edgeLook, ifLook, outcome, sentence, values } from "./why.ts";
@@ -71,6 +72,7 @@ function Why({ run, group, record, all }: Props) {
       <p class="sentence" data-test="reason">
         <Reason text={sentence(record, group, all)} />
       </p>
+      {record.state === "queued" && <Served queue={record.queue ?? step.queue} />}
       <Child record={record} />
       <Approval run={run} record={record} />
       <Hold run={run} record={record} />
