@@ -124,7 +124,14 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_end_it(bench: Bench, tmp_pa
     command = [sys.executable, "-P", "-m", "segue", "run", "bench", "-p", f"wait={gate}"]
     environment = {**os.environ, **bench.environment}
     with subprocess.Popen(
-        command, cwd=bench.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=bench.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As a terminal starts it: tests that run in the background of a shell hand down that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert running.stdout is not None
         run = running.stdout.readline().split()[0]
