@@ -7,6 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+FIXED_OUTPUTS = {"sql": "count", "notify": "sent"}
+"""A name in the output of each operator that fixes them."""
 IDS = ["a", "b", "train", "check-data", "Fetch", "in", "class", "item", "params", "run", "output", "x_y", "vars", "dag"]
 IDS += ["print", "event", "size", "has", "expr", "env", "a-b", "a_b", "match", "true", "secrets"]
 SECRETS = ["${{ secrets.TOKEN }}", "https://x/${{ secrets['TOKEN'] }}?n=${{ run.id }}", "http://${{ secrets.in_ }}"]
@@ -295,6 +297,9 @@ class Maker:
             return [path, f"{path}[0]"]
         if "approve" in step:
             return [path, f"{path}.approved"]
+        fixed = FIXED_OUTPUTS.get(step.get("uses", ""))
+        if fixed and "output" not in step:
+            return [path, f"{path}.{fixed}"]
         return [path, f"{path}.n", f"{path}?.n"] if "output" in step else [path, f"{path}.x.in_", f"{path}['a b']"]
 
     def expression(self, scope: list[str], depth: int = 3) -> str:
