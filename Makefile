@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 ARGS ?=
 # Tests mostly wait, for servers and processes: files of them run beside each other.
-TOGETHER ?= -n 2 --dist loadfile
+TOGETHER ?= -n 2 --dist loadfile --durations=25
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fix record bench docs ui clean
