@@ -139,3 +139,8 @@ def path_of(place: Sequence[object]) -> str:
     for part in place:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path
+
+
+def some(names: Sequence[str], most: int = 8) -> str:
+    """Return names for a message: all, or the first ones and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

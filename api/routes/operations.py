@@ -26,7 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.executions import continue_execution
 from api.operation_schemas import Change, Done, Mark, Retry, Why
-from api.problems import Problem, invalid, unavailable
+from api.problems import Problem, invalid, some, unavailable
 from api.routes.logs import StepKey, require_step
 from api.routes.runs import RunId, require_run
 from api.services import Actor, InDatabase, InTemporal
@@ -214,8 +214,11 @@ async def _check_retry(
     steps = {step.key: step.state for step in await get_run_steps(database, row.id)}
     for place, name in enumerate(named):
         if name not in steps or "[" in name:
-            hint = "name the map: all its failed items are tried again" if "[" in name else "the run has no such step"
-            raise invalid([(f"steps[{place}]", hint)], code="step_not_found")
+            failed = some([key for key, state in steps.items() if state == "failed" and "[" not in key])
+            hint = "name the map: all its failed items are tried again" if "[" in name else f"{failed} failed"
+            raise invalid(
+                [(f"steps[{place}]", f"the run has no step {name!r} by itself: {hint}")], code="step_not_found"
+            )
         if steps[name] != "failed":
             problem = f"{name} did not fail, it is {steps[name]}; what failed steps led to is decided anew by itself"
             raise invalid([(f"steps[{place}]", problem)], code="step_not_failed")

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.executions import start_execution
 from api.operation_schemas import Again, Rerun, Rerunning
-from api.problems import Problem, invalid, not_found
+from api.problems import Problem, invalid, not_found, some
 from api.routes.runs import (
     IdempotencyKey,
     RunId,
@@ -120,8 +120,9 @@ async def _requests(database: Database, row: rows.Run, body: Rerun, wish: Operat
 
 def _choice(old: RunRequest, request: RunRequest, done: list[rows.Step], body: Rerun) -> Choice:
     before, after = Plan.from_json(old.plan or {}), Plan.from_json(request.plan or {})
-    main = {step.id for step in after.steps if step.phase == "main"}
-    wrong = [(f"from[{place}]", "is no step of the main part") for place, n in enumerate(body.from_) if n not in main]
+    main = [step.id for step in after.steps if step.phase == "main"]
+    hint = f"is no step to rerun from; those under steps are {some(main)}"
+    wrong = [(f"from[{place}]", f"{n!r} {hint}") for place, n in enumerate(body.from_) if n not in main]
     if wrong:
         raise invalid(wrong, code="step_not_found")
     changed = changes("params", old.params, request.params) + changes("vars", old.vars, request.vars)

@@ -23,6 +23,7 @@ from store.objects import ObjectStore, open_object_store
 from store.settings import Settings
 from workers.ports import free_port
 from workers.temporal_server import server_command
+from workers.worker import control_worker, step_worker
 
 
 @dataclass
@@ -136,3 +137,13 @@ async def posted(api: Api, body: dict[str, Any], headers: dict[str, str]) -> htt
             assert "Retry-After" in answer.headers
             await asyncio.sleep(0.1)
     return answer
+
+
+@contextlib.asynccontextmanager
+async def serving(api: Api, temporal: Client, *queues: str) -> AsyncIterator[None]:
+    """Run the workers of the control queue and of these within the block."""
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(await stack.enter_async_context(control_worker(temporal, api.settings)))
+        for queue in queues:
+            await stack.enter_async_context(step_worker(temporal, api.settings, queue, 8))
+        yield

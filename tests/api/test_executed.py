@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, serving
 from tests.api.samples import fresh
 from tests.api.streams import followed
-from workers.worker import control_worker, step_worker
 
 DEFINITION = """
 segue: 1
@@ -31,11 +30,7 @@ steps:
 @pytest.fixture(scope="module", autouse=True)
 async def workers(api: Api, temporal: Client) -> AsyncIterator[None]:
     """The workers of the control queue and of `cpu`."""
-    async with (
-        control_worker(temporal, api.settings) as control,
-        control,
-        step_worker(temporal, api.settings, "cpu", 8),
-    ):
+    async with serving(api, temporal, "cpu"):
         yield
 
 

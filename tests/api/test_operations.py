@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, serving
 from tests.api.samples import deployed, fresh, plan
-from workers.worker import control_worker, step_worker
 from workflows.plan import Edge, Map, Plan, Retry, Step
 
 PATIENCE = 30
@@ -22,12 +21,7 @@ PATIENCE = 30
 @pytest.fixture(scope="module", autouse=True)
 async def workers(api: Api, temporal: Client) -> AsyncIterator[None]:
     """The workers of the control queue, of `cpu`, and of a queue to move to."""
-    async with (
-        control_worker(temporal, api.settings) as control,
-        control,
-        step_worker(temporal, api.settings, "cpu", 8),
-        step_worker(temporal, api.settings, "other", 8),
-    ):
+    async with serving(api, temporal, "cpu", "other"):
         yield
 
 
@@ -162,7 +156,9 @@ async def test_what_cannot_be_retried_is_refused_with_the_way_out(api: Api, tmp_
     await until(api, run, "failed")
     wrong = await do(api, f"/runs/{run}/retry", 422, steps=["fine"])
     assert wrong["detail"].startswith("steps[0]: fine did not fail, it is succeeded")
-    assert (await do(api, f"/runs/{run}/retry", 422, steps=["nothing"]))["code"] == "step_not_found"
+    unknown = await do(api, f"/runs/{run}/retry", 422, steps=["nothing"])
+    assert unknown["code"] == "step_not_found"
+    assert unknown["errors"][0]["message"].startswith("the run has no step 'nothing' by itself: ")
     assert (await do(api, "/runs/nobody/retry", 404))["code"] == "run_not_found"
 
 

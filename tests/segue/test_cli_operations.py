@@ -81,6 +81,7 @@ def test_a_run_is_paused_resumed_and_its_steps_decided(bench: Bench, tmp_path: P
         (["change", "RUN", "say", "--timeout", "soon"], "--timeout 'soon' is not a duration."),
         (["change", "RUN", "say"], "nothing is to be changed"),
         (["retry", "no-such-run"], "no-such-run"),
+        (["rerun", "RUN", "--from", "nowhere"], "'nowhere' is no step to rerun from; those under steps are say, "),
     ],
 )
 def test_what_cannot_be_read_ends_with_2(bench: Bench, tmp_path: Path, arguments: list[str], said: str) -> None:
