@@ -7,6 +7,9 @@ ARGS ?=
 # Tests mostly wait, for servers and processes: files of them run beside each other.
 TOGETHER ?= -n 2 --dist loadfile --durations=25
 
+# Hundreds of interpreters start in the tests; none need compile again what another one did.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fix record bench docs ui clean
 

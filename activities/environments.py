@@ -78,7 +78,9 @@ class EnvironmentCache:
             remove_if_there(target)
             await self._uv(requirements, log, "venv", "--python", self._python, "--no-project", str(target))
             python = str(target / "bin" / "python")
-            await self._uv(requirements, log, "pip", "install", "--python", python, "-r", str(requirements))
+            # Compiled once, here: steps write no byte code, so each of them would compile what it imports anew.
+            install = ("pip", "install", "--compile-bytecode", "--python", python, "-r", str(requirements))
+            await self._uv(requirements, log, *install)
             (target / MARK).touch()
         except BaseException:
             remove_if_there(target)

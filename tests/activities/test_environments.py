@@ -71,6 +71,12 @@ async def test_python_and_shell_steps_run_with_the_requirements_and_nothing_of_o
     assert len(environments(steps)) == 1
 
 
+async def test_what_is_imported_was_compiled_when_the_environment_was_built(steps: Steps) -> None:
+    script = "python -c 'import small_thing, os; print(os.path.exists(small_thing.__cached__))'"
+    result = await steps.shell(script, **bundled(steps))
+    assert steps.log(result.folder, "stdout") == ["True"]
+
+
 async def test_environment_is_built_once_for_ten_steps_of_two_workers(steps: Steps) -> None:
     fields, other = bundled(steps), Steps(steps.folder)
     results = await asyncio.gather(

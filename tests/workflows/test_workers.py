@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from temporalio.exceptions import CancelledError
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from tests.servers import Temporal
 from tests.workflows.driving import plan, step
 from tests.workflows.house import House
+from workflows.events import event_run_id
 from workflows.messages import Event, TriggerRequest
 from workflows.plan import CONTROL_QUEUE, Concurrency, Map, Retry
 
@@ -47,5 +49,8 @@ async def test_runs_and_triggers_go_the_same_way(temporal: Temporal, options: di
             "SegueTrigger", TriggerRequest("told"), id=name, task_queue=CONTROL_QUEUE
         )
         await trigger.signal("fire", Event(name))
-        await house.until(lambda: any(run.startswith("told-event-") for run in house.control.records))
+        run = house.client.get_workflow_handle(event_run_id("told", name))
+        await house.until(lambda: run.id in house.control.records)
+        assert (await house.ended(run)).state == "succeeded"
         await trigger.cancel()
+        assert isinstance((await house.ended(trigger)).error, CancelledError)
