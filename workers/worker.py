@@ -16,10 +16,17 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.worker import (
+    PollerBehaviorSimpleMaximum,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerDeploymentConfig,
+)
 
 from activities.step import StepActivities
 from store.objects import open_object_store
@@ -34,6 +41,11 @@ GRACE = timedelta(seconds=2)
 
 POLLERS = PollerBehaviorSimpleMaximum(maximum=20)
 
+# Told outright: else each worker hashes all its modules before it begins, which may compile each of them again.
+BUILD = WorkerDeploymentConfig(
+    version=WorkerDeploymentVersion("segue", version("segue-server")), use_worker_versioning=False
+)
+
 
 def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> Worker:
     """Return a worker that runs up to `slots` steps at a time from `queue`."""
@@ -45,6 +57,7 @@ def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> W
         task_queue=queue,
         activities=steps.all(),
         identity=identity(queue),
+        deployment_config=BUILD,
         max_concurrent_activities=slots,
         activity_task_poller_behavior=POLLERS,
         # A cancel reaches a step with the answer to its heartbeat, so a throttled heartbeat is a late cancel.
@@ -85,6 +98,7 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *going_on.all(),
             ],
             identity=identity(CONTROL_QUEUE),
+            deployment_config=BUILD,
             # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
             workflow_runner=UnsandboxedWorkflowRunner(),
             # A mistake of ours must end the run with its cause, not leave it retrying its task in silence.
