@@ -27,6 +27,9 @@ from workflows.templates import render
 
 LINGER_SECONDS = 0.25
 """How long a recording holds its answer back; what changes meanwhile goes into the next batch, as one write."""
+MAX_LINGER_SECONDS = 1.0
+LINGER_SECONDS_A_CHANGE = 0.002
+"""Where much changes, a step that begins and ends between two batches is written once; nobody reads so fast."""
 
 
 class ControlActivities:
@@ -76,8 +79,9 @@ class ControlActivities:
         """
         await apply_records(self._database, records)
         if not any(not each.key and each.state in TERMINAL_RUN_STATES for each in records.transitions):
+            linger = max(LINGER_SECONDS, min(MAX_LINGER_SECONDS, len(records.transitions) * LINGER_SECONDS_A_CHANGE))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(activity.wait_for_worker_shutdown(), LINGER_SECONDS)
+                await asyncio.wait_for(activity.wait_for_worker_shutdown(), linger)
 
     async def _refuse(
         self, run: str, request: RunRequest, kind: str, message: str, errors: list[dict[str, str]] | None = None

@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from store.database import Database, DatabaseUnavailable
 from store.recording import OpenRun, active_keys, apply_records, finish_run, get_request, observe_attempts, open_runs
+from store.runs import get_run
 from workers.pending import pending_attempts
 from workers.starting import start_execution
 from workflows.messages import STATE_QUERY, TERMINAL_RUN_STATES, RunRecords
@@ -211,6 +212,9 @@ class Observer:
 
     async def _heal_closed(self, run: OpenRun, memory: _Memory, description: WorkflowExecutionDescription) -> None:
         """Record the end of a run whose execution has ended and whose record says otherwise."""
+        row = await get_run(self._database, run.id)
+        if row is None or row.state in TERMINAL_RUN_STATES:
+            return  # recorded since it was listed; to ask the interpreter would replay the whole run
         try:
             if await self._catch_up(run):
                 return

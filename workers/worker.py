@@ -40,6 +40,8 @@ GRACE = timedelta(seconds=2)
 """What a step in flight gets to end by itself when its worker is told to stop; it is tried again elsewhere after."""
 
 POLLERS = PollerBehaviorSimpleMaximum(maximum=20)
+MAX_STEP_POLLERS = 100
+"""A step that finds somebody waiting for it goes there at once; else Temporal writes it down and reads it again."""
 
 # Told outright: else each worker hashes all its modules before it begins, which may compile each of them again.
 BUILD = WorkerDeploymentConfig(
@@ -59,7 +61,7 @@ def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> W
         identity=identity(queue),
         deployment_config=BUILD,
         max_concurrent_activities=slots,
-        activity_task_poller_behavior=POLLERS,
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(maximum=min(max(2, slots), MAX_STEP_POLLERS)),
         # A cancel reaches a step with the answer to its heartbeat, so a throttled heartbeat is a late cancel.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         default_heartbeat_throttle_interval=timedelta(seconds=1),

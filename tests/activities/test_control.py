@@ -193,6 +193,13 @@ async def test_a_batch_is_written_at_once_and_answered_a_little_later(database: 
     assert await recording >= LINGER_SECONDS
 
 
+async def test_a_batch_of_many_changes_is_answered_later_still(database: Database) -> None:
+    await deploy_workflow(database, plan(), {}, None)
+    await resolve(database, RunRequest("train", params={"rows": 1}))
+    changes = [Transition(1, 1.0, "", "running"), *(Transition(n, 1.0, "load", "queued") for n in range(2, 251))]
+    assert await record(database, *changes) >= 2 * LINGER_SECONDS
+
+
 async def test_the_end_of_a_run_is_answered_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activities.control.LINGER_SECONDS", 600.0)
     await deploy_workflow(database, plan(), {}, None)

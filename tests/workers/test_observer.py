@@ -21,7 +21,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from store.database import Database
 from store.events import events_after
-from store.recording import apply_records
+from store.recording import OpenRun, apply_records, open_runs
 from store.rows import Run, Step
 from store.runs import create_run, get_run, get_step
 from store.workflows import deploy_workflow
@@ -216,6 +216,27 @@ async def test_an_end_that_was_never_recorded_is_brought(
     assert (await the_step(database, run, "check")).state == "skipped"
     told = await events_after(database, run, 0)
     assert [e.seq for e in told] == list(range(1, 7))
+
+
+async def test_a_run_whose_end_is_recorded_while_it_is_looked_at_is_not_asked(
+    client: Client,
+    database: Database,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = await begun(client, database, STARTED, mute=True)
+    await client.get_workflow_handle(run).result()
+    listed = await open_runs(database)
+
+    async def just_before(_database: Database, *, after: str, limit: int) -> list[OpenRun]:
+        return [] if after else listed
+
+    monkeypatch.setattr(observer, "open_runs", just_before)
+    await apply_records(database, RunRecords(run, "tiny", 1, [QUEUED, DONE, SKIPPED, ENDED]))
+    with caplog.at_level(logging.WARNING, "segue.workers"):
+        await Observer(client, database, interval=0.02).observe()
+    assert [record.getMessage() for record in caplog.records if run in record.getMessage()] == []
 
 
 async def test_a_run_terminated_in_temporal_is_failed_with_the_reason(
