@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from segue import InvalidParams
 from segue.cli.service import ways_to
+from segue.cli.tell import values_of
 from tests.segue.commands import segue
 from tests.segue.definitions import write
 
@@ -269,3 +271,12 @@ def test_a_file_that_cannot_be_written_is_said_in_words(folder: Path) -> None:
         ended = segue(*command, "-o", "nowhere/x.py", cwd=folder)
         assert ended.code == 2
         assert "nowhere/x.py cannot be written: No such file or directory." in ended.err
+
+
+def test_values_of_a_form_are_read_as_params_and_refused_as_values() -> None:
+    form = {"share": {"type": "integer"}, "why": {"type": "string"}}
+    assert values_of(["share=25", "why=10"], form) == {"share": 25, "why": "10"}
+    with pytest.raises(InvalidParams) as caught:
+        values_of(["share=abc"], form)
+    assert str(caught.value).splitlines()[0] == "The values do not fit the step's form."
+    assert [path for path, _ in caught.value.problems] == ["values.share"]
