@@ -107,8 +107,10 @@ def _child_ended(module: ModuleType, started: StartChild, now: float, random: Ra
     """Run the workflow that a step calls, which is in the same module."""
     made = [each for each in vars(module).values() if isinstance(each, Workflow)]
     [workflow] = [each for each in made if each.name == started.workflow]
-    plan = plan_of(workflow, Path(str(module.__file__)).read_text())
-    way = _driven(module, plan, started.params, random)
+    plans: dict[str, Plan] = vars(module).setdefault("PLANS", {})
+    if workflow.name not in plans:
+        plans[workflow.name] = plan_of(workflow, Path(str(module.__file__)).read_text())
+    way = _driven(module, plans[workflow.name], started.params, random)
     if way.state == "succeeded":
         return StepSucceeded(now, started.place, StepResult(way.output))
     return Failed(now, started.place, StepError("ChildFailed", way.error))
