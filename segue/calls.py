@@ -30,7 +30,7 @@ from segue.rerun import Rerun
 T = TypeVar("T")
 PREFIX = "/api/v1"
 
-_UNFIT = {
+UNFIT = {
     "params_invalid": "The params do not fit the workflow.",
     "values_invalid": "The values do not fit the step's form.",
 }
@@ -227,9 +227,9 @@ def refusal(call: Call[Any], status: int, content_type: str, body: bytes) -> Seg
         return UnexpectedAnswer(detail, hint="Is SEGUE_API_URL the address of a Segue service?")
     if problem.get("diagnostics"):
         return InvalidDefinition([Diagnostic.from_json(each) for each in problem["diagnostics"]])
-    if problem.get("code") in _UNFIT:
+    if problem.get("code") in UNFIT:
         problems = [(str(each["path"]), str(each["message"])) for each in problem.get("errors") or ()]
-        return InvalidParams(_UNFIT[problem["code"]], problems)
+        return InvalidParams(UNFIT[problem["code"]], problems)
     kinds: dict[int, type[SegueError]] = {404: NotFound, 409: Conflict}
     return kinds.get(status, SubmitError if status < 500 else UnexpectedAnswer)(detail)
 

@@ -17,7 +17,7 @@ from segue.codes import Code
 from segue.document import build
 from segue.duration import duration_text
 from segue.operators import Operator
-from segue.options import DEFAULTS, Duration, check_names, default_keys
+from segue.options import DEFAULTS, Duration, check_names, concurrency_keys, default_keys
 from segue.param import schema_of
 from segue.place import Place, calling_frame, misuse, place_of
 from segue.triggers import Trigger, scheduled
@@ -99,7 +99,7 @@ class DAG:
         self.max_parallel = max_parallel if max_parallel is not None else max_active_tasks
         limit = timeout if timeout is not None else dagrun_timeout
         self.timeout = None if limit is None else duration_text(limit, "timeout")
-        self.concurrency = _concurrency(concurrency, max_active_runs)
+        self.concurrency = concurrency_keys(concurrency, max_active_runs)
         self.on_failure = on_failure if on_failure is not None else ("stop" if fail_fast else None)
         self.include = plain(include, "include")
         self.requirements = requirements
@@ -294,16 +294,6 @@ def current_dag(what: str) -> DAG:
     if not _open:
         raise misuse(f"{what} is made outside a DAG", hint="put it inside `with DAG(...):`, or pass dag=...")
     return _open[-1]
-
-
-def _concurrency(given: Any, max_active_runs: int | None) -> dict[str, Any] | None:
-    if given is None:
-        return None if max_active_runs is None else {"limit": max_active_runs}
-    if isinstance(given, int):
-        hint = f"steps at once are max_active_tasks={given}, runs at once max_active_runs={given}"
-        raise misuse(f"concurrency={given} has two meanings", hint=hint)
-    found: dict[str, Any] = plain(given, "concurrency")
-    return found
 
 
 def _variable_of(operator: Operator) -> str:

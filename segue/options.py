@@ -126,6 +126,21 @@ def default_keys(default_args: Mapping[str, Any]) -> dict[str, Any]:
     return keys
 
 
+def concurrency_keys(given: Any, max_active_runs: int | None) -> dict[str, Any] | None:
+    """Return the YAML `concurrency` that the arguments of a workflow amount to.
+
+    Raises:
+        InvalidDefinition: `concurrency` is a number, which could be that of the runs or of the steps at once.
+    """
+    if given is None:
+        return None if max_active_runs is None else {"limit": max_active_runs}
+    if isinstance(given, int):
+        hint = f"steps at once are max_parallel={given}, runs at once max_active_runs={given}"
+        raise misuse(f"concurrency={given} has two meanings", hint=hint)
+    found: dict[str, Any] = plain(given, "concurrency")
+    return found
+
+
 def condition_text(value: Any, name: str) -> str:
     """Return a condition as `${{ ... }}` text.
 

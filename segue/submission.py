@@ -146,14 +146,36 @@ def read_definition(path: Path, name: str | None = None) -> Definition:
     Raises:
         InvalidDefinition: There are several, or none of that name.
     """
+    return read_with_called(path, name)[0]
+
+
+def read_with_called(path: Path, name: str | None = None) -> tuple[Definition, list[Definition]]:
+    """Return the one definition in a file or folder, or the one of that name, and those beside it that it calls.
+
+    Raises:
+        InvalidDefinition: There are several, or none of that name.
+    """
     definitions = read_definitions(path)
     chosen = [each for each in definitions if name in (None, each.name)]
     if len(chosen) == 1:
-        return chosen[0]
+        return chosen[0], _called(chosen[0], {each.name: each for each in definitions})
     names = ", ".join(each.name for each in definitions)
     what = "folder" if path.is_dir() else "file"
     message = f'the {what} has no workflow "{name}"' if name else f"the {what} has several workflows"
     raise _refused(shown_path(path), Code.WHICH_WORKFLOW, message, f"name one of them with --workflow: {names}")
+
+
+def _called(definition: Definition, known: dict[str, Definition]) -> list[Definition]:
+    """Return those of the known definitions whose newest version one calls, and which those call."""
+    found = {definition.name: definition}
+    waiting = [definition]
+    while waiting:
+        actions = [step["action"] for step in waiting.pop().translated.plan["steps"] if step["kind"] == "workflow"]
+        for name in [action["workflow"] for action in actions if action.get("version") is None]:
+            if name in known and name not in found:
+                found[name] = known[name]
+                waiting.append(known[name])
+    return [*found.values()][1:]
 
 
 def _read_text(path: Path, shown: str) -> str:

@@ -53,17 +53,20 @@ class ParamsError(ValueError):
         self.errors = errors
 
 
-def check_params(schemas: dict[str, dict[str, Any]], given: dict[str, JSON]) -> dict[str, JSON]:
+def check_params(
+    schemas: dict[str, dict[str, Any]], given: dict[str, JSON], what: str = "a param of this workflow"
+) -> dict[str, JSON]:
     """Return the params of a run: what is given, and the defaults of the rest, in the order of the schemas.
 
     Args:
         schemas: Param name to JSON Schema; one without `default` must be given.
         given: Param name to value.
+        what: What an unknown name is not, in the message.
 
     Raises:
         ParamsError: A name is unknown, a value is missing, or a value does not fit its schema.
     """
-    problems = [_unknown(name, schemas) for name in given if name not in schemas]
+    problems = [_unknown(name, schemas, what) for name in given if name not in schemas]
     params: dict[str, JSON] = {}
     for name, schema in schemas.items():
         if name in given:
@@ -231,10 +234,10 @@ def _message(error: ValidationError) -> str:
             return f"{value} does not fit {error.validator}: {_shown(wanted)}"
 
 
-def _unknown(name: str, schemas: dict[str, dict[str, Any]]) -> ParamProblem:
+def _unknown(name: str, schemas: dict[str, dict[str, Any]], what: str) -> ParamProblem:
     close = difflib.get_close_matches(name[:64], schemas, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else f"; there are {', '.join(list(schemas)[:20]) or 'none'}"
-    return ParamProblem(f"params.{name[:64]}", f"is not a param of this workflow{hint}")
+    return ParamProblem(f"params.{name[:64]}", f"is not {what}{hint}")
 
 
 def _wanted(schema: dict[str, Any]) -> str:

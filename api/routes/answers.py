@@ -71,7 +71,7 @@ def _checked_values(form: dict[str, Any], body: Answer) -> dict[str, Any]:
     if not body.approved and not body.values:
         return {}
     try:
-        return check_params(form, body.values)
+        return check_params(form, body.values, "in the step's form")
     except ParamsError as error:
         problems = [(problem.path.replace("params", "values", 1), problem.message) for problem in error.errors]
         raise invalid(problems, code="values_invalid") from None

@@ -121,12 +121,20 @@ def _details(step: JSON) -> Iterator[str]:
     level = step["map"]
     while level:
         over = level["over"]
-        yield f"for each {level['name']} in {over if isinstance(over, str) else _short(over)}"
+        yield f"for each {level['name']} in {over if isinstance(over, str) else _short(over)}{_bounds(level)}"
         level = level.get("inner")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
     if step.get("origin"):
         yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
+
+
+def _bounds(level: JSON) -> str:
+    """Return what a map says of its items: how many at once, and how many have to succeed."""
+    least = level.get("min_success") or {}
+    needed = [f"{least['count']:g}"] if "count" in least else [f"{least['percent']:g}%"] if "percent" in least else []
+    parts = [f"{level['limit']} at once"] if level.get("limit") else []
+    return "".join(f", {part}" for part in [*parts, *(f"{many} must succeed" for many in needed)])
 
 
 def _summary(forecast: JSON) -> Iterator[str]:

@@ -6,9 +6,12 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from segue.errors import InvalidDefinition
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +25,12 @@ def tell(message: str, hint: str = "") -> None:
     """Print a message and the way out."""
     text = message if "\n" in message or ": error[" in message else f"segue: {message}"
     print("\n".join(part for part in (text, hint) if part), file=sys.stderr)
+
+
+def more(error: InvalidDefinition) -> str:
+    """Return the line below what is wrong with a definition: how much that is, and where to read on."""
+    count = len(error.diagnostics)
+    return f"{count} error{'s' * (count != 1)}; more: segue explain {error.diagnostics[0].code}"
 
 
 def guarded(command: Callable[P, T]) -> Callable[P, T]:
@@ -41,8 +50,11 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
 
 def _exit_code(error: BaseException) -> int:
     """Say what happened; return what the process ends with."""
-    from segue.errors import SegueError
+    from segue.errors import InvalidDefinition, SegueError
 
+    if isinstance(error, InvalidDefinition):
+        tell(error.message, f"\n{more(error)}")
+        return error.exit_code
     if isinstance(error, SegueError):
         tell(error.message, error.hint)
         return error.exit_code

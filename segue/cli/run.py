@@ -25,7 +25,7 @@ def run(
         str,
         typer.Argument(
             metavar="FILE|NAME",
-            help="A definition, which is deployed first, or a workflow's name.",
+            help="A definition, deployed first with those of its file that it calls, or a workflow's name.",
             autocompletion=workflow_names,
             show_default=False,
         ),
@@ -50,11 +50,13 @@ def run(
     from segue.cli.outcome import print_outcome
     from segue.cli.progress import default_stream, show_progress
     from segue.client_base import is_file
-    from segue.submission import read_definition
+    from segue.submission import read_with_called
 
     # What is wrong with the definition is said before anything is started.
-    definition = read_definition(Path(what), workflow) if is_file(what) else None
-    with _service(data, definition, detach) as (client, stays):
+    definition, called = read_with_called(Path(what), workflow) if is_file(what) else (None, [])
+    with _service(data, [*called, definition] if definition else [], detach) as (client, stays):
+        for each in called:
+            client.submit(each)
         handle = _start(client, definition, what, param or [], params)
         if detach:
             typer.echo(json.dumps({"run": handle.id, "workflow": handle.workflow}) if as_json else handle.id)
@@ -98,7 +100,7 @@ def fire(
 
 
 @contextmanager
-def _service(data: Path, definition: Definition | None, detach: bool) -> Iterator[tuple[Client, bool]]:
+def _service(data: Path, definitions: list[Definition], detach: bool) -> Iterator[tuple[Client, bool]]:
     """Yield a client of the service that is up, or of a stack that lives as long as this block; and which it is."""
     from segue.client import Client
     from segue.discovery import Address, find_service
@@ -116,7 +118,7 @@ def _service(data: Path, definition: Definition | None, detach: bool) -> Iterato
     with server_packages("run"):
         from workers.stack import Stack
     print(f"No service is up: starting one for this run, its state in {data}.", file=sys.stderr, flush=True)
-    steps = definition.translated.plan["steps"] if definition is not None else []
+    steps = [step for definition in definitions for step in definition.translated.plan["steps"]]
     queues = dict.fromkeys(["cpu", "gpu", *(step["queue"] for step in steps)])
     with (
         stack_errors(),

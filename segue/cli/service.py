@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,9 +34,19 @@ def dev(
         typer.echo(f"Segue is up. Its state is in {stack.data}; Ctrl-C stops it.")
         typer.echo(f"  web page   {stack.service['ui_url']}")
         typer.echo(f"  Temporal   {stack.service['temporal_ui_url']}")
+        for line in ways_to(stack.data, str(stack.service["api_url"])):
+            typer.echo(line)
         typer.echo("  try        segue run FILE")
         stack.wait()
         typer.echo("Stopping.")
+
+
+def ways_to(data: Path, api_url: str) -> list[str]:
+    """Return what to do first where commands do not find the service by themselves: they look for its usual folder."""
+    if data.name == DATA.name:
+        return []
+    key = shlex.quote(str(data / "api-key"))
+    return [f'  first      export SEGUE_API_URL={api_url} SEGUE_API_KEY="$(cat {key})"']
 
 
 def api(

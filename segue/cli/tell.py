@@ -24,14 +24,28 @@ def approve(
     comment: Comment = "",
 ) -> None:
     """Say yes to a step that waits for an approval."""
-    from segue.cli.given_params import read_params
     from segue.client import Client
 
     with Client() as client:
         found = next((each for each in client.get_run(run_id).steps if each.key == step), None)
         form = found.detail.get("approval", {}).get("form", {}) if found is not None else {}
-        client.answer(run_id, step, True, read_params(param or [], None, form), comment)
+        client.answer(run_id, step, True, values_of(param or [], form), comment)
     typer.echo(f"{step} of {run_id}: approved")
+
+
+def values_of(texts: list[str], form: dict[str, Any]) -> dict[str, Any]:
+    """Read what a form asks for, as the params of a run are read."""
+    from segue.calls import UNFIT
+    from segue.cli.given_params import read_params
+    from segue.errors import InvalidParams
+
+    try:
+        return read_params(texts, None, form)
+    except InvalidParams as error:
+        if not error.problems:
+            raise
+        problems = [(path.replace("params", "values", 1), problem) for path, problem in error.problems]
+        raise InvalidParams(UNFIT["values_invalid"], problems) from None
 
 
 def reject(run_id: RunId, step: StepKey, comment: Comment = "") -> None:

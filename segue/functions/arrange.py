@@ -8,6 +8,8 @@ fits:
 - `none_failed` and an `if`, when something it needs may have been skipped: a variable that several branches assign.
 - `all_done` and an `if` that asks for the states, when something it needs may have failed and been caught.
 
+The steps of a `finally` that ends the workflow are the run's own `finally`: they need nothing but each other.
+
 A failure that no step would pass on to the end of the run is passed on by a last step that does nothing.
 """
 
@@ -70,7 +72,9 @@ class Arrangement:
         needs = data | _read(left)
         needs |= self._settled(made)
         self._guard(found, data | _read(made.path))
-        if not made.settles and all(self._surely(number, made) for number in needs):
+        if made.number in self.flow.finals:
+            self._final(found, data | _read(made.path))
+        elif not made.settles and all(self._surely(number, made) for number in needs):
             self._all_success(found, needs, left)
         elif not made.settles and not any(self._soft(number, made) for number in data | _read(made.path)):
             found.rule = "none_failed"
@@ -143,7 +147,7 @@ class Arrangement:
                 found.outer |= self._guards_of(other.catches)
             else:
                 own = {number}
-                if self.steps[number].rule == "all_done":
+                if self.steps[number].rule == "all_done" or number in self.flow.finals:
                     own |= self.steps[number].guards
                 if other.body is not None:
                     found.guards |= own
@@ -163,6 +167,17 @@ class Arrangement:
     def _guards_of(self, body: int) -> set[int]:
         """Return the steps outside a `try` whose failure is not that of its body."""
         return {guard for number in self.bodies[body] for guard in self.steps[number].outer}
+
+    def _final(self, found: Arranged, read: set[int]) -> None:
+        """Arrange a step of the run's `finally`: it needs others of that alone, and starts when all else has ended."""
+        finals = self.flow.finals
+        guards = self._guards(found.made, found) - finals
+        found.needs = dict.fromkeys(sorted(read & finals))
+        found.rule = "none_failed"
+        # A run that was cancelled has not come to where a cancelled step would have led.
+        known = [not_(status_is(number, *BROKEN, "cancelled")) for number in sorted(guards)]
+        known += [not_(status_is(number, "cancelled")) for number in sorted(read - finals - guards)]
+        found.condition = _condition((*known, *found.made.path))
 
     def _gate(self, made: Made) -> Arranged:
         assert made.catches is not None
@@ -184,11 +199,13 @@ class Arrangement:
         for number in reversed(self.steps):
             rules = [(self.steps[user].rule, passed_on[user]) for user in users[number]]
             passed_on[number] = not rules or any(rule != "all_done" and on for rule, on in rules)
-        return [number for number in self.steps if not passed_on[number] and not self._is_caught(number)]
+        return [number for number in self.steps if not passed_on[number] and not self._passes(number)]
 
-    def _is_caught(self, number: int) -> bool:
+    def _passes(self, number: int) -> bool:
+        """Whether a step's failure is caught, or fails the run by itself."""
         made = self.flow.by_number(number)
-        return made.catches is not None or (made.body is not None and made.body not in self.flow.raised_again)
+        caught = made.body is not None and made.body not in self.flow.raised_again
+        return caught or made.catches is not None or number in self.flow.finals
 
 
 def _read(path: Path) -> set[int]:

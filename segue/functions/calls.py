@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from segue.codes import Code
 from segue.errors import InvalidDefinition
 from segue.functions import meaning
-from segue.functions.flow import Source
+from segue.functions.flow import Called, Source
 from segue.functions.kinds import ANY, BOOL, FLOAT, INT, STR, Kind, kind_of
-from segue.functions.loops import quantified, variable_for
+from segue.functions.loops import INNER, quantified, variable_for
 from segue.functions.meaning import Refused
 from segue.functions.names import MISSING
 from segue.functions.received import hints_of
@@ -39,9 +39,6 @@ def called(reader: Reader, node: ast.Call) -> Value:
     if step is not None:
         return _call_step(reader, node, step, after)
     found = reader.flow.names.static(node.func, reader.flow.variables)
-    if isinstance(found, Workflow):
-        message = f"a call of the workflow {found.name} inside a workflow is not supported yet"
-        raise Refused(message, "call its steps, or start it from a @step", Code.NOT_SUPPORTED)
     if found is not MISSING:
         name = ast.unparse(node.func)
         if isinstance(found, Hashable) and found in _FUNCTIONS:
@@ -58,30 +55,31 @@ def called(reader: Reader, node: ast.Call) -> Value:
 
 
 def is_step_call(reader: Reader, node: ast.expr) -> bool:
-    """Whether an expression is the call of a step."""
+    """Whether an expression is the call of a step, or of a workflow, which is a step of this one."""
     return isinstance(node, ast.Call) and _step_of(reader, node.func)[0] is not None
 
 
-def _step_of(reader: Reader, func: ast.expr) -> tuple[Step[..., Any] | None, list[ast.expr]]:
-    """Return the step that is called, and what `.after(...)` names."""
+def _step_of(reader: Reader, func: ast.expr) -> tuple[Called | None, list[ast.expr]]:
+    """Return the step or workflow that is called, and what `.after(...)` names."""
     after: list[ast.expr] = []
     match func:
         case ast.Call(ast.Attribute(inner, "after"), after, []):
             func = inner
     found = reader.flow.names.static(func, reader.flow.variables)
-    return (found, after) if isinstance(found, Step) else (None, [])
+    return (found, after) if isinstance(found, Step | Workflow) else (None, [])
 
 
-def _call_step(reader: Reader, node: ast.Call, step: Step[..., Any], after: list[ast.expr]) -> Value:
+def _call_step(reader: Reader, node: ast.Call, step: Called, after: list[ast.expr]) -> Value:
     flow = reader.flow
-    try:
-        callable_name(step.function)
-    except InvalidDefinition as error:
-        raise Refused(error.diagnostics[0].message, error.diagnostics[0].hint, Code.NOT_A_STEP) from None
+    if isinstance(step, Step):
+        try:
+            callable_name(step.function)
+        except InvalidDefinition as error:
+            raise Refused(error.diagnostics[0].message, error.diagnostics[0].hint, Code.NOT_A_STEP) from None
     waited = [reader.value(each) for each in after]
     arguments, places = _arguments(reader, node, step)
     made = flow.add(
-        str(step.options.get("id") or step.__name__.strip("_")),
+        _name(step),
         step,
         node,
         arguments=arguments,
@@ -99,12 +97,17 @@ def _call_step(reader: Reader, node: ast.Call, step: Step[..., Any], after: list
     return loop_item(number, kind_of(returned))
 
 
+def _name(step: Called) -> str:
+    """Return what the step's id is made of."""
+    own = step.options.get("id") if isinstance(step, Step) else None
+    return str(own or step.__name__.strip("_"))
+
+
 def _source(reader: Reader, values: list[Value], path: tuple[Value, ...]) -> int:
     """Return the number of the loop item that a step inside a loop is called with."""
     flow = reader.flow
     if len(flow.loops) > 1:
-        message = "a step inside two loops is not supported yet"
-        raise Refused(message, "build one list of all cases in a @step, and loop over it", Code.LOOP)
+        raise Refused("a step inside two loops cannot be said in one map", INNER, Code.LOOP)
     if any(condition.loops for condition in path):
         message = "whether this step runs depends on the item of the loop"
         hint = "choose the items first: [f(x) for x in xs if ...], or decide inside the @step"
@@ -118,7 +121,7 @@ def _source(reader: Reader, values: list[Value], path: tuple[Value, ...]) -> int
     return numbers.pop() if numbers else flow.loops[-1]
 
 
-def _arguments(reader: Reader, node: ast.Call, step: Step[..., Any]) -> tuple[dict[str, Value], dict[str, ast.AST]]:
+def _arguments(reader: Reader, node: ast.Call, step: Called) -> tuple[dict[str, Value], dict[str, ast.AST]]:
     parameters = inspect.signature(step.function).parameters
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     named = [name for name, each in parameters.items() if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]

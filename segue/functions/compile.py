@@ -10,7 +10,7 @@ from segue.codes import Code
 from segue.expression import resolve
 from segue.functions import body
 from segue.functions.arrange import Arranged, Arrangement
-from segue.functions.flow import Flow, Made
+from segue.functions.flow import Called, Flow, Made
 from segue.functions.meaning import Refused
 from segue.functions.problems import Problems
 from segue.functions.reader import MAX_TEXT, Reader
@@ -58,6 +58,8 @@ def compiled(workflow: Workflow[..., Any], source: str) -> dict[str, Any]:
     if not flow.made and not problems.found:
         problems.add(node, Refused("the workflow calls no step", "decorate a function with @step, and call it"))
     problems.check()
+    flow.finals = _finals(flow, output)
+    _check_stop(workflow, flow)
     document = _Document(workflow, flow, schemas, places, node, source).build(output)
     problems.check()
     return document
@@ -96,11 +98,13 @@ class _Document:
 
     def build(self, output: Value) -> dict[str, Any]:
         steps = {self.ids[step.made.number]: self._step(step) for step in self.arrangement.steps.values()}
+        last = {self.ids[number]: steps[self.ids[number]] for number in sorted(self.flow.finals)}
         for made in self.flow.made:
             self._check_length(steps[self.ids[made.number]], made.node, "the conditions of this step have")
         if self.arrangement.last:
             steps[self._end()] = self._last()
-        definition = self._head() | {"steps": steps}
+        main = {name: step for name, step in steps.items() if name not in last}
+        definition = self._head() | {"steps": main} | ({"finally": last} if last else {})
         if not (output.known and output.constant is None):
             definition["output"] = self._output(output)
             at = self.flow.returned[0].node if self.flow.returned else self.node
@@ -143,16 +147,20 @@ class _Document:
             keys["if"] = self._text(f"${{{{ {arranged.condition.text} }}}}")
         return keys
 
-    def _called(self, made: Made, step: Step[..., Any]) -> dict[str, Any]:
-        keys: dict[str, Any] = {"python": callable_name(step.function, self.workflow.file)}
+    def _called(self, made: Made, step: Called) -> dict[str, Any]:
+        options, own = (step.options, step.keys) if isinstance(step, Step) else ({}, {})
+        if isinstance(step, Step):
+            keys: dict[str, Any] = {"python": callable_name(step.function, self.workflow.file)}
+        else:
+            keys = {"workflow": step.name}
         if made.source is not None:
             source = self.flow.sources[made.source]
             keys["map"] = {"over": self._resolved(source.over.template), "as": source.variable}
-            if "limit" in step.options:
-                keys["map"]["limit"] = step.options["limit"]
+            if "limit" in options:
+                keys["map"]["limit"] = options["limit"]
         if made.arguments:
             keys["with"] = {name: self._resolved(value.template) for name, value in made.arguments.items()}
-        return keys | step.keys
+        return keys | own
 
     def _last(self) -> dict[str, Any]:
         return {
@@ -200,15 +208,40 @@ class _Document:
 
     def _step_positions(self, made: Made) -> Iterator[tuple[str, Position]]:
         at = self.flow.problems.position
-        pointer = f"/steps/{escaped(self.ids[made.number])}"
+        section = "finally" if made.number in self.flow.finals else "steps"
+        pointer = f"/{section}/{escaped(self.ids[made.number])}"
         yield pointer, at(made.node)
         for name, node in made.places.items():
             yield f"{pointer}/with/{escaped(name)}", at(node)
-        if made.step is not None and made.step.place.file == str(self.workflow.file):
+        if isinstance(made.step, Step) and made.step.place.file == str(self.workflow.file):
             arguments = self.map.arguments(made.step.place)
             for argument, path in STEP_OPTIONS.items():
                 if path:
                     yield from under(arguments, argument, f"{pointer}/{path}")
+
+
+def _finals(flow: Flow, output: Value) -> frozenset[int]:
+    """Return the steps of a `finally` behind which no step is called, and of which the workflow returns nothing.
+
+    A `finally` further up has to end before what follows it begins, as in Python.
+    """
+    ending = frozenset(flow.ending)
+    ends = len(flow.made) in ending and len(ending) < len(flow.made)
+    return ending if ends and not ending & set(output.steps) else frozenset()
+
+
+def _check_stop(workflow: Workflow[..., Any], flow: Flow) -> None:
+    """Refuse a workflow that any failure is to stop, and that goes on after one."""
+    if workflow.keys.get("on_failure") != "stop":
+        return
+    for made in flow.made:
+        if made.catches is not None:
+            what, hint = "an except goes on", "leave on_failure out: without the except, what needs a failed step ends"
+        elif made.settles and made.number not in flow.finals:
+            what, hint = "this finally goes on", "let the try be the last statement that calls steps"
+        else:
+            continue
+        flow.problems.add(made.node, Refused(f'{what} after a failure, and on_failure="stop" does not', hint, Code.TRY))
 
 
 def _ids(flow: Flow) -> dict[int, str]:

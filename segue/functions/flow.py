@@ -14,7 +14,10 @@ from segue.functions.names import Names
 from segue.functions.problems import Problems
 from segue.functions.step import Step
 from segue.functions.values import Value
+from segue.functions.workflow import Workflow
 
+Called: TypeAlias = Step[..., Any] | Workflow[..., Any]
+"""What a body calls: a step, or another workflow, which is then a step of this one."""
 Path: TypeAlias = tuple[Value, ...]
 """Conditions that all hold, in the order in which Python looks at them."""
 
@@ -34,7 +37,7 @@ class Made:
     Attributes:
         number: Stands for its id in expressions.
         name: What its id is made of.
-        step: The step that is called; None for one that only joins others.
+        step: What is called; None for a step that only joins others.
         arguments: By name.
         path: The conditions under which it is called.
         after: Numbers of the steps it has to wait for.
@@ -47,7 +50,7 @@ class Made:
 
     number: int
     name: str
-    step: Step[..., Any] | None
+    step: Called | None
     arguments: dict[str, Value]
     path: Path
     node: ast.AST
@@ -106,6 +109,10 @@ class Flow:
         self.raised_again: set[int] = set()
         """The `try` statements whose `except` ends with `raise`."""
         self.settles: tuple[int, ...] = ()
+        self.ending: tuple[int, ...] = ()
+        """The steps of the last `finally` so far."""
+        self.finals: frozenset[int] = frozenset()
+        """Those of a `finally` that ends the workflow: the run's own, which a cancelled run goes through too."""
         self.assigned: list[tuple[str, int]] = []
         """Each assignment so far, with the number of steps before it."""
 
@@ -131,7 +138,7 @@ class Flow:
         """Return a step."""
         return self.made[number - 1]
 
-    def add(self, name: str, step: Step[..., Any] | None, node: ast.AST, **fields: Any) -> Made:
+    def add(self, name: str, step: Called | None, node: ast.AST, **fields: Any) -> Made:
         """Add a step under the conditions that hold here."""
         made = Made(len(self.made) + 1, name, step, fields.pop("arguments", {}), self.path, node, **fields)
         made.body = self.body if made.catches is None else None

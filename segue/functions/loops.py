@@ -16,6 +16,9 @@ from segue.functions.values import RELATION, Value, binary, call, literal, loop_
 if TYPE_CHECKING:
     from segue.functions.reader import Reader
 
+INNER = "put the inner loop into a @workflow of its own and call that for each item, or build one list in a @step"
+"""The way out of a loop in a loop."""
+
 _TAKEN = {"params", "steps", "run", "workflow", "event", "vars", "secrets", "output", "submit", "response", "has"}
 _TAKEN |= {"null", "true", "false", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "in"}
 _TAKEN |= {"let", "loop", "namespace", "package", "return", "var", "void", "while", "size", "string", "int", "double"}
@@ -94,8 +97,7 @@ def comprehension(reader: Reader, node: ast.ListComp) -> Value:
 def _each(reader: Reader, generators: list[ast.comprehension], element: ast.expr) -> tuple[Source, Value]:
     flow = reader.flow
     if len(generators) > 1 or generators[0].is_async:
-        hint = "build one list of all cases in a @step, and loop over it"
-        raise Refused("a comprehension over two lists is not supported yet", hint, Code.LOOP)
+        raise Refused("a comprehension goes over one list here", INNER, Code.LOOP)
     [generator] = generators
     before: dict[str, Any] = dict(flow.variables)
     source = begin(reader, generator.target, generator.iter)
@@ -207,7 +209,7 @@ class _Body:
                 hint = "put one `if` around the whole body of the loop, or decide inside the @step"
                 raise Refused(message, hint, Code.LOOP)
             case ast.For():
-                raise Refused("a loop in a loop is not supported yet", "build one list in a @step", Code.LOOP)
+                raise Refused("a loop in a loop cannot be said in one map", INNER, Code.LOOP)
             case ast.Return():
                 raise Refused("a loop runs for every item, so it cannot return", "return behind the loop", Code.LOOP)
             case _:

@@ -7,12 +7,14 @@ the one before ended. A step that does nothing stands for the `except`: it runs 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from segue.codes import Code
 from segue.errors import StepFailed
 from segue.functions.body import Branch, branch, merge, run
-from segue.functions.flow import Path, Unusable
+from segue.functions.flow import Flow, Path, Unusable
 from segue.functions.meaning import Refused
 from segue.functions.problems import unsupported
 from segue.functions.values import Value, not_, status_is
@@ -30,26 +32,31 @@ def try_statement(reader: Reader, node: ast.Try) -> None:
     """Compile a `try` statement."""
     flow = reader.flow
     if flow.trying:
-        raise Refused("a try inside a try cannot be said in steps", "move the inner one into a @step", Code.TRY)
+        message = "a try inside a try that has an except, or inside a finally, cannot be said in steps"
+        hint = "move the inner one into a @workflow of its own, and call that here"
+        raise Refused(message, hint, Code.TRY)
     _check(reader, node)
-    flow.trying = True
-    try:
-        _try(reader, node)
-    finally:
-        flow.trying = False
-
-
-def _try(reader: Reader, node: ast.Try) -> None:
-    flow = reader.flow
     entry = Branch(dict(flow.variables), flow.path, True)
     first, assigned = len(flow.made), len(flow.assigned)
     if node.handlers:
-        _handled(reader, node, entry)
+        with _trying(flow):
+            _handled(reader, node, entry)
     else:
         run(reader, node.body)
     if node.finalbody:
         names = {name for name, _ in flow.assigned[assigned:]}
-        _finally(reader, node, entry.path, names, tuple(range(first + 1, len(flow.made) + 1)))
+        with _trying(flow):
+            _finally(reader, node, entry.path, names, tuple(range(first + 1, len(flow.made) + 1)))
+
+
+@contextmanager
+def _trying(flow: Flow) -> Iterator[None]:
+    """Compile what may have no `try` in it."""
+    flow.trying = True
+    try:
+        yield
+    finally:
+        flow.trying = False
 
 
 def _check(reader: Reader, node: ast.Try) -> None:
@@ -126,7 +133,9 @@ def _finally(reader: Reader, node: ast.Try, path: Path, torn: set[str], steps: t
     flow.variables = {name: _TORN if name in torn else held for name, held in after.variables.items()}
     known = dict(flow.variables)
     flow.path, flow.alive, flow.settles = path, True, steps
+    first = len(flow.made)
     run(reader, node.finalbody)
+    flow.ending = tuple(range(first + 1, len(flow.made) + 1))
     new = {name: held for name, held in flow.variables.items() if known.get(name) is not held}
     flow.variables, flow.path, flow.alive, flow.settles = {**after.variables, **new}, after.path, after.alive, ()
 

@@ -21,13 +21,17 @@ OPTIONS = {
     "description": "description",
     "triggers": "triggers",
     "labels": "labels",
+    "concurrency": "concurrency",
+    "max_active_runs": "concurrency",
+    "on_failure": "on_failure",
+    "fail_fast": "on_failure",
     "default_args": "defaults",
     "max_parallel": "max_parallel",
     "timeout": "timeout",
     "include": "code/include",
     "requirements": "code/requirements",
 }
-"""The arguments of `workflow`, and the YAML key that each becomes."""
+"""The arguments of `workflow`, and the YAML key that each becomes; they mean what they mean for a `DAG`."""
 
 made: list[Workflow[..., Any]] = []
 """Every workflow of this process that is a function, in the order they were made."""
@@ -44,6 +48,8 @@ class Workflow(Generic[P, R]):
         name: The workflow's name.
     """
 
+    __name__: str
+
     def __init__(self, function: Callable[P, R], options: Mapping[str, Any], place: Place) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -57,6 +63,8 @@ class Workflow(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function: plain Python, without a service.
 
+        Another workflow may call it, also in a loop: in a run it is then a run of its own, and one step of the other.
+
         Raises:
             StepFailed: A step raised an exception, and the workflow does not catch it.
         """
@@ -65,6 +73,10 @@ class Workflow(Generic[P, R]):
             return self.function(*args, **kwargs)
         finally:
             in_workflow.reset(outside)
+
+    def after(self, *values: Any) -> Workflow[P, R]:
+        """Return the workflow, to be called by another when the steps that gave these values have ended."""
+        return self
 
     def document(self, source: str) -> dict[str, Any]:
         """Return the definition document, compiled from the function's text.
@@ -104,7 +116,7 @@ class Workflow(Generic[P, R]):
 
 def _keys(options: Mapping[str, Any], triggers: list[Trigger], docstring: str | None) -> dict[str, Any]:
     from segue.duration import duration_text
-    from segue.options import default_keys
+    from segue.options import concurrency_keys, default_keys
     from segue.values import plain
 
     for trigger in triggers:
@@ -114,6 +126,8 @@ def _keys(options: Mapping[str, Any], triggers: list[Trigger], docstring: str | 
         "description": options.get("description") or first_line(docstring),
         "labels": plain(options.get("labels"), "labels"),
         "triggers": [trigger.definition for trigger in triggers],
+        "concurrency": concurrency_keys(options.get("concurrency"), options.get("max_active_runs")),
+        "on_failure": options.get("on_failure", "stop" if options.get("fail_fast") else None),
         "max_parallel": options.get("max_parallel"),
         "timeout": duration_text(options["timeout"], "timeout") if "timeout" in options else None,
         "defaults": default_keys(options.get("default_args", {})),

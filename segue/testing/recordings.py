@@ -14,6 +14,7 @@ from segue.testing.mocks import Act, Fail, Lose, Mock, MockError, Nobody, Reply,
 
 FORMAT = 1
 LOST = "WorkerLost"
+UNWORKED = ("workflow", "wait", "approve")
 
 
 class Recording(dict[str, Any]):
@@ -92,7 +93,12 @@ def _step(step: Step, run: Run) -> dict[str, Any]:
 
 
 def _attempts(step: Step) -> list[dict[str, Any]]:
-    """Return all attempts; the service may not have seen one that was over at once, but knows that it was."""
+    """Return all attempts; the service may not have seen one that was over at once, but knows that it was.
+
+    A step that no worker runs (an approval, a wait, a workflow) has none of its own: what became of it is one.
+    """
+    if not step.attempt and step.kind in UNWORKED and step.started_at is not None and step.state != "cancelled":
+        return [_of_the_step(step)]
     seen = {each.attempt: each for each in step.attempts if each.state != "failed" or each.error is not None}
     return [_attempt(seen[number]) if number in seen else _UNSEEN for number in range(1, step.attempt + 1)]
 
@@ -115,6 +121,15 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "state": attempt.state,
         "seconds": _seconds(attempt.started_at, attempt.ended_at),
+        "error": None if error is None else {"type": error.type, "message": error.message, "detail": error.detail},
+    }
+
+
+def _of_the_step(step: Step) -> dict[str, Any]:
+    error = step.error if step.state == "failed" else None
+    return {
+        "state": step.state,
+        "seconds": _seconds(step.started_at, step.ended_at),
         "error": None if error is None else {"type": error.type, "message": error.message, "detail": error.detail},
     }
 

@@ -71,6 +71,7 @@ async def test_values_that_do_not_fit_the_form_are_refused_with_their_place(api:
     wrong = await tell(api, path, {"approved": True, "values": {"rollout": "many", "more": 1}}, 422)
     assert wrong["code"] == "values_invalid"
     assert [each["path"] for each in wrong["errors"]] == ["values.more", "values.rollout"]
+    assert wrong["errors"][0]["message"].startswith("is not in the step's form; there are rollout")
     missing = await tell(api, path, {"approved": True}, 422)
     assert missing["errors"][0]["path"] == "values.rollout"
     await tell(api, path, {"approved": False})

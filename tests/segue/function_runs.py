@@ -14,7 +14,7 @@ from segue import StepFailed
 from segue.functions.workflow import Workflow
 from translator import compile_document
 from workflows.core import advance
-from workflows.exchange import EndRun, Event, RunStarted, StartStep, StepSucceeded
+from workflows.exchange import EndRun, Event, RunStarted, StartChild, StartStep, StepSucceeded
 from workflows.exchange import StepFailed as Failed
 from workflows.messages import RunRequest, StepError, StepResult, StepTask
 from workflows.params import check_params
@@ -63,16 +63,20 @@ def called(module: ModuleType, workflow: Workflow[..., Any], params: dict[str, A
 def driven(module: ModuleType, plan: Plan, params: dict[str, Any], random: Random) -> Way:
     """Run a plan on the core, its steps really called, in an order that chance decides."""
     module.EXECUTED.clear()
+    return _driven(module, plan, params, random)
+
+
+def _driven(module: ModuleType, plan: Plan, params: dict[str, Any], random: Random) -> Way:
     request = RunRequest(plan.workflow, 1, params=check_params(plan.params, params), plan=plan.to_json())
     state = begin("run-1", request)
-    flying: list[StartStep] = []
+    flying: list[StartStep | StartChild] = []
     now = 1_700_000_000.0
     end: EndRun | None = None
     event: Event | None = RunStarted(now)
     while event is not None:
         state, commands = advance(state, event)
         for command in commands:
-            if isinstance(command, StartStep):
+            if isinstance(command, StartStep | StartChild):
                 flying.append(command)
             elif isinstance(command, EndRun):
                 end = command
@@ -80,7 +84,10 @@ def driven(module: ModuleType, plan: Plan, params: dict[str, Any], random: Rando
         event = None
         if flying:
             started = flying.pop(random.randrange(len(flying)))
-            event = _ended(module, started, now)
+            if isinstance(started, StartStep):
+                event = _ended(module, started, now)
+            else:
+                event = _child_ended(module, started, now, random)
     assert end is not None, "the run has an end"
     error = f"{end.reason}: {end.error}" if end.error else end.reason
     return Way(end.state, as_json(end.value), sorted(module.EXECUTED), error)
@@ -94,6 +101,19 @@ def _ended(module: ModuleType, started: StartStep, now: float) -> StepSucceeded 
         return StepSucceeded(now, started.place, StepResult(as_json(_call(module, task))))
     except Exception as error:
         return Failed(now, started.place, StepError(type(error).__name__, str(error)))
+
+
+def _child_ended(module: ModuleType, started: StartChild, now: float, random: Random) -> StepSucceeded | Failed:
+    """Run the workflow that a step calls, which is in the same module."""
+    made = [each for each in vars(module).values() if isinstance(each, Workflow)]
+    [workflow] = [each for each in made if each.name == started.workflow]
+    plans: dict[str, Plan] = vars(module).setdefault("PLANS", {})
+    if workflow.name not in plans:
+        plans[workflow.name] = plan_of(workflow, Path(str(module.__file__)).read_text())
+    way = _driven(module, plans[workflow.name], started.params, random)
+    if way.state == "succeeded":
+        return StepSucceeded(now, started.place, StepResult(way.output))
+    return Failed(now, started.place, StepError("ChildFailed", way.error))
 
 
 def _call(module: ModuleType, task: StepTask) -> Any:

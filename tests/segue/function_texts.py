@@ -78,6 +78,19 @@ def same(value):
     return value
 """
 
+CALLED = """
+@workflow
+def twice(n: int, by: int = 2) -> int:
+    x = flaky(n)
+    if x > by:
+        return add(x, by)
+    return add(x)
+
+@workflow
+def packed(xs: list[int]):
+    return [pack(x) for x in xs]
+"""
+
 
 @dataclass
 class Scope:
@@ -109,15 +122,33 @@ class Writer:
         self.statements = 0
         self.steps = True
         self.in_try = False
+        self.ends = False
         self.map_in_try = False
 
     def text(self) -> str:
         """Return the text of a module with the workflow `flow(n, word, xs)`."""
         scope = Scope({"int": ["n"], "str": ["word"], "list": ["xs"]})
         self.block(scope, 1, 3 + self.random.randrange(4), may_return=True)
-        self.line(1, f"return {self.returned(scope)}")
+        self.ending(scope)
         head = '@workflow\ndef flow(n: int = 3, word: str = "w", xs: list[int] = [1, 2, 4]):\n    add(n)\n'
-        return STEPS + "\n" + head + "\n".join(self.lines) + "\n"
+        return STEPS + CALLED + "\n" + head + "\n".join(self.lines) + "\n"
+
+    def ending(self, scope: Scope) -> None:
+        """Write the last statements: what is returned, sometimes through a `finally`, which may have a `try` in it."""
+        if self.random.random() < 0.7:
+            self.line(1, f"return {self.returned(scope)}")
+            return
+        inner = scope.copy()
+        self.ends = True
+        self.line(1, "try:")
+        self.block(inner, 2, self.random.randrange(3))
+        self.line(2, f"{self.random.choice(['last =', 'return'])} {self.returned(inner)}")
+        self.line(1, "finally:")
+        self.line(2, f"{self.random.choice(['', 'told = '])}tell(word=word, value={self.expression('int', scope, 1)})")
+        self.in_try = True
+        self.random.choice([self.effect, self.branch])(scope, 2)
+        if self.random.random() < 0.5:
+            self.line(1, f"return {self.random.choice(['n', 'xs'])}")
 
     # Statements.
 
@@ -156,7 +187,7 @@ class Writer:
 
     def again(self, scope: Scope, level: int) -> None:
         """Assign once more to a variable that is there; its type stays."""
-        if self.in_try:
+        if self.in_try or self.ends:
             return self.assign(scope, level)
         kinds = [kind for kind, names in scope.variables.items() if names]
         kind = self.random.choice(sorted(kinds))
@@ -289,6 +320,7 @@ class Writer:
                 lambda: f"total({self.expression('list', scope, depth - 1)})",
                 lambda: f"flaky({number()})",
                 lambda: f"unpack(pack({number()}))",
+                lambda: f"twice({number()}, by={number()})",
             ]
             choices += [lambda name=name: f"{name}.n" for name in scope.variables.get("pack", [])]
             choices += [lambda name=name: f'{name}["n"]' for name in scope.variables.get("table", [])]
@@ -358,6 +390,8 @@ class Writer:
                 self.mapped(scope, depth, "add(add(i)) + 1"),
                 self.mapped(scope, depth, "pack(i).n"),
                 self.mapped(scope, depth, "flaky(i)"),
+                self.mapped(scope, depth, "twice(i)"),
+                lambda: f"[each.n for each in packed({inner()})]",
             ]
         return self.random.choice(choices)()
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from segue import InvalidParams
+from segue.cli.service import ways_to
+from segue.cli.tell import values_of
 from tests.segue.commands import segue
 from tests.segue.definitions import write
 
@@ -89,6 +92,8 @@ def test_every_problem_of_a_definition_is_told_as_a_compiler_does(folder: Path) 
     assert "broken.yaml:12:" in ended.err
     assert 'did you mean "greet"?' in ended.err
     assert "    ^" in ended.err or "   ^" in ended.err
+    assert ended.err.endswith("\n\n2 errors; more: segue explain E0401\n")
+    assert segue("explain", "E0401", cwd=folder).code == 0
     found = segue("validate", "broken.yaml", "--json", cwd=folder)
     assert found.code == 2
     assert found.err == ""
@@ -170,7 +175,7 @@ def test_what_goes_wrong_is_one_paragraph_and_an_exit_code(
     ended = segue(*arguments, cwd=folder, environment=NOWHERE)
     assert words in ended.err
     assert (ended.code, ended.out) == (code, "")
-    assert len(ended.err.strip().split("\n\n")) <= 2
+    assert len(ended.err.strip().split("\n\n")) <= 3
 
 
 def test_without_a_service_the_way_to_one_is_told(tmp_path: Path) -> None:
@@ -215,6 +220,17 @@ def test_a_stack_that_cannot_start_says_why(folder: Path, command: list[str]) ->
     assert "File exists: " in ended.err
 
 
+def test_a_service_whose_state_is_elsewhere_says_how_commands_find_it(tmp_path: Path) -> None:
+    assert ways_to(tmp_path / ".segue", "http://127.0.0.1:1") == []
+    (tmp_path / "my data").mkdir()
+    (tmp_path / "my data" / "api-key").write_text("secret-key")
+    [line] = ways_to(tmp_path / "my data", "http://127.0.0.1:1")
+    shown = subprocess.run(
+        ["sh", "-c", f"{line.strip().removeprefix('first')}; env"], capture_output=True, text=True, check=True
+    )
+    assert {"SEGUE_API_URL=http://127.0.0.1:1", "SEGUE_API_KEY=secret-key"} <= {*shown.stdout.splitlines()}
+
+
 def test_completion_is_silent_without_a_service(tmp_path: Path) -> None:
     environment = {"_SEGUE_COMPLETE": "complete_bash", "COMP_WORDS": "segue run ", "COMP_CWORD": "2", **NOWHERE}
     ended = segue(cwd=tmp_path, environment=environment)
@@ -255,3 +271,12 @@ def test_a_file_that_cannot_be_written_is_said_in_words(folder: Path) -> None:
         ended = segue(*command, "-o", "nowhere/x.py", cwd=folder)
         assert ended.code == 2
         assert "nowhere/x.py cannot be written: No such file or directory." in ended.err
+
+
+def test_values_of_a_form_are_read_as_params_and_refused_as_values() -> None:
+    form = {"share": {"type": "integer"}, "why": {"type": "string"}}
+    assert values_of(["share=25", "why=10"], form) == {"share": 25, "why": "10"}
+    with pytest.raises(InvalidParams) as caught:
+        values_of(["share=abc"], form)
+    assert str(caught.value).splitlines()[0] == "The values do not fit the step's form."
+    assert [path for path, _ in caught.value.problems] == ["values.share"]

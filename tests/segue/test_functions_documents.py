@@ -6,6 +6,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+import pytest
+
 from tests.segue.function_runs import module_of
 
 HEAD = """\
@@ -219,11 +221,60 @@ def test_except_runs_when_a_step_of_the_body_has_failed(tmp_path: Path) -> None:
     }
 
 
-def test_finally_waits_for_whatever_became_of_the_body(tmp_path: Path) -> None:
-    steps = steps_of(tmp_path, "try:\n    load()\nfinally:\n    tell(word='over')")
+def test_a_finally_that_ends_the_workflow_is_the_runs_own(tmp_path: Path) -> None:
+    definition = definition_of(
+        tmp_path,
+        """
+        data = load()
+        try:
+            x = train(data)
+            return x
+        finally:
+            found = many(n)
+            if n > 3:
+                tell(word="over", value=[data, found])
+        """,
+    )
+    assert list(definition["steps"]) == ["load", "train"]
+    unbroken = "!(steps.load.status in ['failed', 'upstream_failed', 'cancelled'])"
+    assert definition["finally"] == {
+        "many": {"python": "documents:many", "with": {"n": "${{ params.n }}"}, "if": f"${{{{ {unbroken} }}}}"},
+        "say": {
+            "python": "documents:tell",
+            "with": {"word": "over", "value": ["${{ steps.load.output }}", "${{ steps.many.output }}"]},
+            "needs": {"many": True},
+            "trigger_rule": "none_failed",
+            "if": f"${{{{ {unbroken} && params.n > 3 }}}}",
+        },
+    }
+
+
+@pytest.mark.parametrize("after", ["many(n)", "return x"])
+def test_a_finally_that_something_depends_on_waits_for_whatever_became_of_the_body(tmp_path: Path, after: str) -> None:
+    steps = steps_of(tmp_path, f"try:\n    load()\nfinally:\n    x = tell(word='over')\n{after}")
     assert steps["say"]["needs"] == {"load": True}
     assert steps["say"]["trigger_rule"] == "all_done"
     assert steps["end"]["needs"] == {"load": True}
+
+
+def test_a_call_of_a_workflow_is_a_step_that_runs_it_as_a_child(tmp_path: Path) -> None:
+    module = module_of(
+        f"{HEAD}\n@workflow(name='inner')\ndef within(n: int, by: int = 2) -> int:\n    return many(n + by)\n\n"
+        "@workflow\ndef flow(ns: list[int]):\n    load()\n    first = within.after(ns)(1)\n"
+        "    return [within(n, by=first) for n in ns]\n",
+        tmp_path / "documents.py",
+    )
+    source = (tmp_path / "documents.py").read_text()
+    assert module.flow.document(source)["definition"]["steps"] == {
+        "load": {"python": "documents:load"},
+        "within": {"workflow": "inner", "with": {"n": 1}},
+        "within_2": {
+            "workflow": "inner",
+            "map": {"over": "${{ params.ns }}", "as": "n"},
+            "with": {"n": "${{ n }}", "by": "${{ steps.within.output }}"},
+            "needs": {"within": True},
+        },
+    }
 
 
 def test_after_is_a_need_without_a_value(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from segue import InvalidDefinition
 from segue.submission import read_definition, read_definitions
@@ -123,6 +126,64 @@ def test_the_signature_becomes_params_and_the_decorator_the_rest(tmp_path: Path)
             }
         },
     }
+
+
+def test_the_decorator_says_what_a_yaml_file_says_of_the_whole_workflow(tmp_path: Path) -> None:
+    python = write(
+        tmp_path,
+        """
+        @step
+        def work(n): ...
+
+        @workflow(
+            name="whole", description="All of it", labels={"team": "vision"}, triggers=[event("a", condition=event.ok)],
+            concurrency={"key": f"k-{params.n}", "limit": 2, "when_full": "skip"}, on_failure="hold", max_parallel=5,
+            timeout="2h", default_args={"queue": "gpu", "retries": 1, "env": {"A": "1"}}, include=["flow.py"],
+            requirements="requirements.txt",
+        )
+        def flow(n: int = 1):
+            try:
+                made = work(n)
+            finally:
+                work(0)
+            return {"made": made}
+        """,
+    )
+    yaml = tmp_path / "whole.yaml"
+    yaml.write_text(
+        """
+segue: 1
+name: whole
+description: All of it
+labels: {team: vision}
+params: {n: {type: integer, default: 1}}
+triggers: [{event: {name: a, if: "event.ok"}}]
+concurrency: {key: "k-${{ params.n }}", limit: 2, when_full: skip}
+on_failure: hold
+max_parallel: 5
+timeout: 2h
+defaults: {queue: gpu, retry: {attempts: 2}, env: {A: "1"}}
+code: {include: [flow.py], requirements: requirements.txt}
+steps: {work: {python: "flow:work", with: {n: "${{ params.n }}"}}}
+finally: {work_2: {python: "flow:work", with: {n: 0}}}
+output: {made: "${{ steps.work.output }}"}
+"""
+    )
+    assert read_definition(python).translated.plan_hash == read_definition(yaml).translated.plan_hash
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        ("max_active_runs=2", {"concurrency": {"limit": 2}}),
+        ("fail_fast=True", {"on_failure": "stop"}),
+        ("fail_fast=False", {}),
+    ],
+)
+def test_airflows_names_mean_what_they_mean_for_a_dag(tmp_path: Path, arguments: str, keys: dict[str, Any]) -> None:
+    source = f"@step\ndef work(): ...\n\n@workflow({arguments})\ndef flow():\n    work()\n"
+    definition = document_of(tmp_path, source)["definition"]
+    assert {key: definition[key] for key in ("concurrency", "on_failure") if key in definition} == keys
 
 
 def test_what_the_translator_finds_is_named_in_the_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from segue import InvalidDefinition
 from tests.segue.function_runs import called, driven, module_of, plan_of
-from tests.segue.function_texts import STEPS, Writer
+from tests.segue.function_texts import CALLED, STEPS, Writer
 from translator import DefinitionError
 
 
@@ -196,6 +196,89 @@ BODIES = {
             tell(word="large", value=x)
         return x
     """,
+    "a workflow in a workflow, and its failure caught": """
+        try:
+            x = twice(n, by=1)
+        except StepFailed:
+            x = twice(1)
+        return add(x)
+    """,
+    "a workflow that fails, and nobody catches it": """
+        x = twice(n)
+        return add(x)
+    """,
+    "a map of a workflow that has a map": """
+        found = [packed([n, i]) for i in many(n)]
+        return [[pack.word for pack in each] for each in found]
+    """,
+    "a workflow behind a step it has no value of": """
+        tell(word="first")
+        return twice.after(add(n))(4)
+    """,
+    "a finally that ends the workflow": """
+        x = add(n)
+        if x == 3:
+            return "early"
+        try:
+            y = flaky(x)
+            if y > 2:
+                return add(y)
+        finally:
+            told = same(x)
+            if told > 4:
+                tell(word="large", value=told)
+            else:
+                tell(word="small")
+        return y
+    """,
+    "a finally whose own step fails": """
+        try:
+            y = add(n)
+        finally:
+            flaky(n)
+            tell(word="over")
+        return y
+    """,
+    "a finally behind what fails before its try": """
+        x = flaky(n)
+        try:
+            y = flaky(x)
+        finally:
+            tell(word="over", value=x)
+        return y
+    """,
+    "a finally in a branch, and steps behind it": """
+        if n > 3:
+            try:
+                x = flaky(n)
+            finally:
+                tell(word="inner")
+        else:
+            x = add(n)
+        return add(x)
+    """,
+    "a try with an except in a try with a finally": """
+        x = add(n)
+        try:
+            try:
+                y = flaky(x)
+            except StepFailed:
+                y = flaky(n)
+            try:
+                z = add(y)
+            finally:
+                tell(word="inner", value=x)
+        finally:
+            tell(word="outer")
+        return add(z)
+    """,
+    "what a finally gives is returned": """
+        try:
+            x = add(n)
+        finally:
+            y = add(n, 3)
+        return [x, y]
+    """,
     "order that no value asks for": """
         x = add(n)
         y = flaky.after(x)(4)
@@ -209,7 +292,7 @@ BODIES = {
 def test_what_is_easily_got_wrong_means_what_it_means_in_python(folder: Path, name: str, n: int) -> None:
     from textwrap import dedent, indent
 
-    source = f"{STEPS}\n@workflow\ndef flow(n: int):\n{indent(dedent(BODIES[name]), '    ')}"
+    source = f"{STEPS}{CALLED}\n@workflow\ndef flow(n: int):\n{indent(dedent(BODIES[name]), '    ')}"
     module = module_of(source, folder / "one_flow.py")
     plan = plan_of(module.flow, source)
     for seed in range(5):

@@ -105,7 +105,6 @@ def problem_of_body(folder: Path, body: str) -> tuple[int, int, str, str, str]:
         ("work(wrok(n))", 1, 10, "E0732", "there is nothing called wrok", 'did you mean "work"?'),
         ("work(word.lower())", 1, 10, "E0733", "no method lower()", "do it in a @step"),
         ("work(word.split())", 1, 10, "E0734", "split() takes 1 arguments", "at a given text"),
-        ("flow(n)", 1, 5, "E0202", "a call of the workflow flow inside a workflow", "call its steps"),
         ("work(1, 2)", 1, 5, "E0734", "work takes 1 arguments without names", ""),
         ("work(z=1)", 1, 5, "E0734", "work has no argument z", ""),
         ("pack()", 1, 5, "E0734", "pack is not given n", ""),
@@ -145,7 +144,7 @@ def problem_of_body(folder: Path, body: str) -> tuple[int, int, str, str, str]:
         ),
         ("for x in many(n):\n    return x", 2, 9, "E0737", "so it cannot return", "behind the loop"),
         ("for x in many(n):\n    work(x)\n    break", 3, 9, "E0731", "break cannot", "choose the items first"),
-        ("for x in many(n):\n    for y in x: work(y)", 2, 9, "E0737", "a loop in a loop", "build one list"),
+        ("for x in many(n):\n    for y in x: work(y)", 2, 9, "E0737", "a loop in a loop", "of its own"),
         (
             "for x in many(n):\n    y = work(x)\n    work(x, y=y)",
             3,
@@ -195,8 +194,15 @@ def problem_of_body(folder: Path, body: str) -> tuple[int, int, str, str, str]:
             "appended to twice",
             "two lists",
         ),
-        ("work([work(x) for x in many(n) for y in many(n)])", 1, 10, "E0737", "over two lists", "build one list"),
-        ("work([[work(y) for y in x] for x in many(n)])", 1, 12, "E0737", "inside two loops", "build one list"),
+        (
+            "work([work(x) for x in many(n) for y in many(n)])",
+            1,
+            10,
+            "E0737",
+            "over one list here",
+            "of its own",
+        ),
+        ("work([[work(y) for y in x] for x in many(n)])", 1, 12, "E0737", "inside two loops", "of its own"),
         (
             "work([work(x) if x else 0 for x in many(n)])",
             1,
@@ -260,9 +266,10 @@ def problem_of_body(folder: Path, body: str) -> tuple[int, int, str, str, str]:
             2,
             9,
             "E0739",
-            "a try inside a try",
-            "the inner one",
+            "a try inside a try that has an except",
+            "of its own",
         ),
+        ("try: work()\nfinally:\n    try: pass\n    finally: pass", 3, 9, "E0739", "or inside a finally", "of its own"),
         (
             "try:\n    x = work()\n    work()\nexcept StepFailed:\n    work(x)",
             5,
@@ -300,6 +307,22 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file(tmp_path: Path) 
         "    x = helper(n) + nothing\n        ^\n"
         "hint: decorate helper with @step, or call it inside one"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "words", "way"),
+    [
+        ("try:\n    work()\nexcept StepFailed:\n    work()", 4, "an except goes on", "leave on_failure out"),
+        ("try:\n    work()\nfinally:\n    work()\nwork()", 5, "this finally goes on", "the last statement"),
+    ],
+)
+def test_nothing_goes_on_after_a_failure_that_is_to_stop_the_run(
+    tmp_path: Path, body: str, line: int, words: str, way: str
+) -> None:
+    [problem] = problems_of(tmp_path, f"@workflow(on_failure='stop')\ndef flow(n):\n{indent(body, '    ')}\n")
+    assert (problem.line - LINES, problem.code) == (line + 1, "E0739")
+    assert words in problem.message
+    assert way in problem.hint
 
 
 def test_columns_count_characters(tmp_path: Path) -> None:
@@ -359,6 +382,7 @@ def test_conditions_and_outputs_that_grow_too_long_are_refused(tmp_path: Path) -
         ("@step(retries='many')\ndef f(): ...", "retries='many' is not a number of retries"),
         ("@step(env={1: 2})\ndef f(): ...", "env has the key 1, which is not text"),
         ("@workflow(timeout=[])\ndef f(): ...", "timeout=[] is not a duration"),
+        ("@workflow(concurrency=3)\ndef f(): ...", "concurrency=3 has two meanings"),
         ("@workflow(triggers=['daily'])\ndef f(): ...", "'daily' is no trigger"),
     ],
 )

@@ -26,7 +26,7 @@ steps:
   ask: {approve: {by: [ada, bob], quorum: 2}}
   child: {workflow: {name: other, version: 3}}
   newest: {workflow: other}
-  each: {run: echo, map: [{over: [[1]], as: x}, {over: "${{ x }}", as: y}]}
+  each: {run: echo, map: [{over: [[1]], as: x, limit: 4, min_success: 80%}, {over: "${{ x }}", as: y}]}
   login: {uses: ./auth.yaml}
   boxed: {container: {image: trainer, command: [a]}}
 finally:
@@ -55,7 +55,7 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "child   workflow: other version 3",
         "newest  workflow: other",
         "each    shell on cpu: echo",
-        "        for each x in [[1]]",
+        "        for each x in [[1]], 4 at once, 80% must succeed",
         "        for each y in ${{ x }}",
         "login   python on cpu: m:login",
         "        from auth.yaml, sha256 e620bcbd5c36",

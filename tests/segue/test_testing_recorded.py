@@ -10,6 +10,7 @@ import pytest
 
 from segue.testing import MockError, fails, recorded, run
 from tests.segue.conftest import Bench
+from tests.waiting import until
 
 DEFINITION = """\
 segue: 1
@@ -109,6 +110,37 @@ def test_a_real_run_is_recorded_and_replayed(bench: Bench, tmp_path: Path) -> No
     assert result.steps["large"].output["$segue"] == "json", "a large output is kept as its reference"
     assert len(result.steps["judge"].attempts) == 2
     assert (result.state, result.reason) == (real.state, real.reason)
+
+
+MET = """\
+segue: 1
+name: met
+params: {bad: {type: boolean, default: false}}
+steps:
+  pause: {wait: {for: 10ms}}
+  call: {needs: pause, workflow: bench, with: {count: 1, fail: "${{ params.bad }}"}}
+  ask: {needs: call, trigger_rule: all_done, approve: {form: {share: {type: integer, default: 10}}}}
+  tell: {needs: {ask: "${{ output.approved }}"}, uses: noop}
+output: {share: "${{ steps.ask.output.share }}"}
+"""
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_what_no_worker_runs_is_recorded_too(bench: Bench, tmp_path: Path, bad: bool) -> None:
+    (tmp_path / "met.yaml").write_text(MET)
+    bench.client.deploy(tmp_path / "met.yaml")
+    handle = bench.client.run("met", {"bad": bad})
+    until(lambda: any(each.key == "ask" and each.state == "running" for each in handle.get().steps))
+    bench.client.answer(handle.id, "ask", True, {"share": 25}, "fine")
+    real = handle.wait(60)
+    assert bench.segue("record", real.id, "-o", tmp_path / "run.json").code == 0
+    result = run(tmp_path / "met.yaml", steps=recorded(tmp_path / "run.json") | {"tell": None})
+    assert result.states == {"pause": "succeeded", "call": "failed" if bad else "succeeded"} | dict.fromkeys(
+        ["ask", "tell"], "succeeded"
+    )
+    for step in real.steps:
+        assert result.steps[step.key].output == step.output
+    assert result.output == real.output == {"share": 25}
 
 
 def test_a_run_that_goes_on_is_not_recorded(bench: Bench, tmp_path: Path) -> None:
