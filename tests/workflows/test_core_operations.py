@@ -207,6 +207,19 @@ def test_what_cannot_be_marked_is_refused_with_the_reason() -> None:
     assert refused(run, "pause").startswith("The run is over.")
 
 
+def test_what_follows_a_finally_step_that_was_marked_early_waits_for_the_main_part_and_then_starts() -> None:
+    run = Drive(
+        step("a"), step("f", phase="finally"), step("g", "f", phase="finally"), on_failure="stop", max_parallel=1
+    )
+    run.operate("mark", "f", output=1)
+    assert run.states == {"a": "queued", "f": "succeeded", "g": "waiting"}
+    run.fail("a")
+    assert list(run.flying) == ["g"]
+    run.succeed("g")
+    assert run.end is not None
+    assert run.end.state == "failed"
+
+
 # Change.
 
 
