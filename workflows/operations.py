@@ -343,6 +343,7 @@ class OperationTurn:
             return
         del self.state.held[number]
         self.state.errors.pop(number, None)
+        self.state.forgive_losses(number)
         again = {"again": {"by": release.by}}
         said = f"{release.by or 'somebody'} had it tried again"
         if number in self.state.maps:
