@@ -125,15 +125,13 @@ class RetryTurn:
         state, step = self.state, self.state.graph.steps[number]
         state.errors.pop(number, None)
         state.held.pop(number, None)
-        for place in [place for place in state.losses if place[0] == number]:
-            del state.losses[place]
+        state.forgive_losses(number)
         run = state.maps.get(number)
-        if run is not None and self._follows(number, anew):
-            # Its list may be another now.
-            state.generations[number] = max([state.generations[number], *run.generations])
+        if run is not None and (self._follows(number, anew) or (number >= state.graph.main and not state.finals)):
+            # Its list may be another now, or the end that it follows.
+            state.generations[number] = max([state.generations[number], *run.generations]) + 1
             del state.maps[number]
-            run = None
-        if run is None and state.steps[number] not in _NEVER_BEGAN:
+        elif run is None and state.steps[number] not in _NEVER_BEGAN:
             state.generations[number] += 1
         state.steps[number] = "waiting"
         state.scope["steps"][step.id] = {"output": None, "status": "waiting"}

@@ -75,6 +75,9 @@ def snapshot(state: State) -> dict[str, JSON]:
         mapped = found == "running" and number in state.maps
         letters.append(_LETTERS[found] if over or mapped else _LETTERS["waiting"])
         generation = state.generations[number] + (0 if over or mapped else 1)
+        if found == "succeeded" and number in state.maps:
+            # The map may be left out below; its items' numbers must not be used again, should it begin anew.
+            generation = max([generation, *state.maps[number].generations])
         if generation:
             generations[number] = generation
     read = _still_read(state)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from tests.workflows.driving import Drive, step
 from tests.workflows.test_core_invariants import Storm
 from workflows.messages import TERMINAL_STEP_STATES, StepError
@@ -117,6 +119,33 @@ def test_finally_steps_run_again_at_the_new_end() -> None:
     run.succeed("clean")
     assert run.end is not None
     assert run.end.state == "succeeded"
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_the_map_of_a_finally_step_runs_again_at_the_new_end_under_numbers_that_were_never_used(read: bool) -> None:
+    output = {"out": "${{ steps.clean.output }}"} if read else None
+    run = Drive(step("a"), step("clean", phase="finally", map=Map([1, 2])), output=output)
+    run.fail("a")
+    run.succeed("clean[0]")
+    run.lose("clean[1]")
+    run.succeed("clean[1]")
+    run.retry()
+    run.succeed("a")
+    assert [run.task(key).generation for key in ("clean[0]", "clean[1]")] == [2, 2]
+    run.succeed("clean[0]")
+    run.succeed("clean[1]")
+    assert run.end is not None
+    assert run.end.state == "succeeded"
+
+
+def test_a_finally_map_that_was_lost_half_way_begins_anew_under_numbers_that_were_never_used() -> None:
+    run = Drive(step("a"), step("clean", phase="finally", map=Map([1, 2])))
+    run.fail("a")
+    run.lose("clean[0]")
+    run.fail("clean[0]")
+    run.retry()
+    run.succeed("a")
+    assert run.task("clean[0]").generation == 2
 
 
 def test_a_failed_finally_step_alone_is_tried_again_when_the_main_part_was_good() -> None:
