@@ -226,7 +226,7 @@ class _Turn:
         """Schedule again what lost its worker; say False when that was done often enough or the run stops."""
         where = (place.number, place.item)
         losses = self.state.losses.get(where, 0) + 1
-        if self.state.stops(place.number) or losses > MAX_GENERATIONS:
+        if self.state.winds_down(place.number) or losses > MAX_GENERATIONS:
             return False
         self.state.losses[where] = losses
         generation = self.next_generation(place.number, place.item)

@@ -271,7 +271,7 @@ class OperationTurn:
             self.state.own.pop(place, None)
             self._finish(place, verdict, event.result)
             return True
-        if isinstance(event, StepSucceeded) or self.state.stops(place.number):
+        if isinstance(event, StepSucceeded) or self.state.winds_down(place.number):
             return False
         generation = self.turn.next_generation(place.number, place.item)
         error = {"type": "Moved", "message": verdict.reason}

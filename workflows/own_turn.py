@@ -205,7 +205,7 @@ class OwnTurn:
     def _child_failed(self, place: Place, own: Calling, error: StepError) -> None:
         """Fail the step, or let it rest before its next attempt."""
         delay = retry_delay(self.state.graph.steps[place.number].retry, own.attempt, error)
-        if delay is not None and not self.state.stops(place.number) and not self._used_up(own):
+        if delay is not None and not self.state.winds_down(place.number) and not self._used_up(own):
             self._rest(place, own, error, delay)
             return
         detail = {**error.detail, "run": own.run}

@@ -152,6 +152,23 @@ def test_a_whole_map_of_waits_and_children_is_skipped() -> None:
         assert run.states == {"m": "skipped", "b": "skipped"}
 
 
+@pytest.mark.parametrize("how", ["lost", "moved", "child"])
+def test_nothing_of_a_map_that_was_skipped_starts_again(how: str) -> None:
+    fields: dict[str, Any] = {**CALL, "retry": Retry(2)} if how == "child" else {}
+    run = Drive(step("m", map=Map([1]), **fields), step("b", "m", trigger_rule="all_done"))
+    if how == "moved":
+        run.operate("change", "m", queue="gpu")
+    run.operate("skip", "m")
+    match how:
+        case "lost":
+            run.lose("m[0]")
+        case "moved":
+            run.land_cancelled("m[0]")
+        case _:
+            run.child_ends("m[0]", error=StepError("Boom", "it broke"))
+    assert run.states == {"m": "skipped", "b": "queued"}
+
+
 def test_items_are_marked_and_skipped_whether_they_run_or_not() -> None:
     run = Drive(step("m", map=Map([1, 2, 3, 4], limit=1)), step("b", "m", inputs={"x": "${{ steps.m.output }}"}))
     run.operate("mark", "m[1]", output=20)
