@@ -328,7 +328,13 @@ class OperationTurn:
         if run is None and self.state.steps[number] == "queued":
             self._cancel(Place(number, None, self.state.generations[number]), verdict)
         for item, state in enumerate(run.states if run is not None else ()):
-            if run is not None and state == "queued" and self.turn.key(number, item) not in operation.busy:
+            decided = (number, item) in self.state.verdicts
+            if (
+                run is not None
+                and state == "queued"
+                and not decided
+                and self.turn.key(number, item) not in operation.busy
+            ):
                 self._cancel(Place(number, item, run.generations[item]), verdict)
 
     # Steps that are held.

@@ -284,6 +284,18 @@ def test_the_items_that_no_worker_has_taken_move_with_their_map() -> None:
     assert run.last("m[2]").queue == "gpu"
 
 
+def test_an_item_that_was_skipped_stays_so_when_its_map_moves() -> None:
+    run = Drive(step("m", map=Map([1, 2])))
+    run.operate("skip", "m[1]")
+    run.operate("change", "m", queue="gpu")
+    assert run.cancelled == ["m[1]", "m[0]"]
+    run.land_cancelled("m[1]")
+    assert run.last("m[1]").state == "skipped"
+    run.land_cancelled("m[0]")
+    run.succeed("m[0]")
+    assert run.states == {"m": "succeeded"}
+
+
 def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
     run = Drive(step("a"), step("q", kind="approve"), step("m", map=Map([1])), step("later", "a", kind="wait"))
     assert refused(run, "change", "a", queue="gpu", busy=["a"]).startswith("A worker runs a now.")
