@@ -100,6 +100,8 @@ def snapshot(state: State) -> dict[str, JSON]:
         "paused": asdict(state.paused) if state.paused else None,
         "said": list(state.said),
         "calls": [[number, item, run] for (number, item), run in _calls(state).items()],
+        "executions": state.executions,
+        "retried": asdict(state.retried) if state.retried and state.executions else None,
         "changes": _pairs(state.changes),
         "operations": list(state.operations),
     }
@@ -144,6 +146,10 @@ def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> Stat
     state.said = dict.fromkeys(document.get("said", ()))
     state.calls = {(number, item): child for number, item, child in document["calls"]}
     state.operations = dict.fromkeys(document["operations"])
+    # Not in snapshots of before a run that goes on after its end could begin a new history on its way.
+    state.executions = dict(document.get("executions") or {})
+    retried = document.get("retried")
+    state.retried = Operation(**retried) if retried else None
     for number, fields in document["changes"]:
         change(state, number, fields)
     _see(state, dict(document["outputs"]))

@@ -9,6 +9,7 @@ import pytest
 
 from tests.workflows.driving import Drive, step
 from tests.workflows.test_core_invariants import Storm
+from workflows.exchange import Continued
 from workflows.messages import TERMINAL_STEP_STATES, StepError
 from workflows.plan import Map, Step
 
@@ -201,6 +202,22 @@ def test_the_child_of_a_step_goes_on_where_it_can() -> None:
     run.child_ends("sub", error=StepError("Boom", "it broke again"))
     run.retry()
     assert (run.children["sub"].run, run.children["sub"].again) == ("demo-1.sub.g2", None)
+
+
+def test_a_child_goes_on_also_when_the_history_began_anew_before_its_turn() -> None:
+    call = {"workflow": "inner", "version": None}
+    run = Drive(step("bad"), step("clean", phase="finally", kind="workflow", action=call), on_failure="hold")
+    run.fail("bad")
+    run.release("bad", "fail")
+    run.child_ends("clean", error=StepError("Boom", "it broke"))
+    run.retry(executions={"demo-1.clean": "old-execution"})
+    run.fail("bad")
+    run.carried_over()
+    run.send(Continued(run.now))
+    run.release("bad", "fail")
+    child = run.children["clean"]
+    assert child.again is not None
+    assert (child.run, child.again.execution) == ("demo-1.clean", "old-execution")
 
 
 def test_a_child_whose_params_may_be_others_begins_anew() -> None:
