@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.simulator.ledger import Violation
 from tests.simulator.shrinking import Failure, failure_of, shrunk
 from tests.simulator.simulation import Simulation, replay
 from workflows import core
-from workflows.plan import Plan
+from workflows.plan import Plan, TriggerRule
 
 SEEDS = 10_000
 BLOCKS = 20
@@ -74,7 +75,11 @@ def test_every_trouble_and_every_feature_is_met() -> None:
                 kinds |= {"map", f"limit {step.map.limit is not None}", f"least {step.map.min_success is not None}"}
                 kinds |= {"inner"} if step.map.inner else set()
         kinds |= {plan.on_failure, f"output {plan.output is not None}"}
-    assert len(kinds) == 5 - 1 + 11 + 2 + 2 + 6 + 3 + 2, sorted(kinds)
+    expected = {*get_args(TriggerRule), *EXPECTED.split(), "limit True", "limit False", "least True", "least False"}
+    assert kinds == expected | {"output True", "output False"}
+
+
+EXPECTED = "noop workflow wait approve main finally if when map inner finish stop hold"
 
 
 def broken_window(monkeypatch: pytest.MonkeyPatch) -> None:

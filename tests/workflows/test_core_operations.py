@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
 
 from tests.workflows.driving import Drive, step
-from tests.workflows.test_core_invariants import random_steps
-from workflows.messages import TERMINAL_STEP_STATES, Operation, StepError
+from workflows.messages import Operation, StepError
 from workflows.operations import MAX_OPERATIONS, refusal
 from workflows.plan import Map, Retry, Timeout
 
@@ -302,64 +300,3 @@ def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
     assert refused(run, "change", "later", queue="gpu") == "No worker runs later, a wait step: it has no queue."
     assert refused(run, "change", "q", timeout={"total": 5.0}).startswith("q has begun")
     assert refused(run, "change", "m[0]", queue="gpu").startswith("The items of a map are run alike")
-
-
-# Everything at once.
-
-
-def test_random_runs_with_random_operations_end() -> None:
-    for seed in range(200):
-        chance = random.Random(seed)
-        run = Drive(
-            *random_steps(chance),
-            max_parallel=chance.choice([1, 3, 200]),
-            on_failure=chance.choice(["finish", "stop", "hold"]),
-        )
-        moves = 0
-        while run.flying or run.children or run.timers or run.state.held or run.state.paused:
-            moves += 1
-            assert moves < 2_000, f"seed {seed} does not end: {run.states}"
-            if chance.random() < 0.2:
-                operate(run, chance)
-            elif chance.random() < 0.05:
-                run.carried_over()
-                run.retry()
-            elif chance.random() < 0.02:
-                run.cancel()
-            else:
-                move(run, chance)
-        assert run.end is not None, f"seed {seed} hangs with {run.states}"
-        assert set(run.states.values()) <= TERMINAL_STEP_STATES
-        assert run.state.flying == 0
-        assert [each.seq for each in run.transitions] == list(range(1, len(run.transitions) + 1))
-
-
-def operate(run: Drive, chance: random.Random) -> None:
-    kind = chance.choice(["pause", "resume", "skip", "mark", "change"])
-    names = [each.id for each in run.state.graph.steps]
-    names += [run.key_of(number, item) for number, each in run.state.maps.items() for item in range(len(each.items))]
-    fields: dict[str, Any] = {}
-    if kind == "mark":
-        fields["output"] = chance.choice([1, [1, 2]])
-    if kind == "change":
-        fields["queue"] = "other"
-    run.operate(kind, *([] if kind in ("pause", "resume") else [chance.choice(names)]), **fields)
-
-
-def move(run: Drive, chance: random.Random) -> None:
-    moves = [("fly", key) for key in run.flying] + [("child", key) for key in run.children]
-    moves += [("ring", key) for key in run.timers]
-    moves += [("release", run.state.graph.steps[number].id) for number in run.state.held]
-    if not moves:
-        run.operate("resume")
-        return
-    kind, key = chance.choice(moves)
-    match kind:
-        case "fly":
-            chance.choice([run.succeed, run.succeed, run.fail, run.land_cancelled, run.lose])(key)
-        case "child":
-            run.child_cancelled(key) if chance.random() < 0.3 else run.child_ends(key, 1)
-        case "ring":
-            run.ring(key)
-        case "release":
-            run.release(key, chance.choice(["retry", "fail"]))

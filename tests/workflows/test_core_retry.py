@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
 
 from tests.workflows.driving import Drive, step
-from tests.workflows.test_core_invariants import Storm
 from workflows.exchange import Continued
-from workflows.messages import TERMINAL_STEP_STATES, StepError
+from workflows.messages import StepError
 from workflows.plan import Map, Step
 
 
@@ -228,33 +226,3 @@ def test_a_child_whose_params_may_be_others_begins_anew() -> None:
     run.retry(executions={"demo-1.sub": "old-execution"})
     run.succeed("a")
     assert (run.children["sub"].run, run.children["sub"].again) == ("demo-1.sub.g1", None)
-
-
-def test_random_runs_that_go_on_until_they_are_good_end_and_run_nothing_twice_that_succeeded() -> None:
-    for seed in range(150):
-        storm = Storm(random.Random(seed))
-        if storm.chance.random() < 0.3:
-            storm.run.cancel()
-            storm.seen = len(storm.run.transitions)
-        while storm.moving:
-            storm.answer()
-        run = storm.run
-        for _ in range(3):
-            done = {key for key, state in run.states.items() if state == "succeeded" and not key.startswith("f")}
-            before = len(run.transitions)
-            run.retry()
-            while run.flying or run.children or run.timers or run.state.held:
-                for number in list(run.state.held):
-                    run.release(run.state.graph.steps[number].id, "fail")
-                for key in list(run.flying):
-                    run.succeed(key, 1) if storm.chance.random() < 0.7 else run.fail(key)
-                for key in list(run.children):
-                    run.child_ends(key, 1)
-                for key in list(run.timers):
-                    if key in run.timers:
-                        run.ring(key)
-            assert run.end is not None, f"seed {seed} hangs with {run.states}"
-            assert set(run.states.values()) <= TERMINAL_STEP_STATES
-            touched = {each.key.partition("[")[0] for each in run.transitions[before:]}
-            assert not (done & touched), f"seed {seed} ran {done & touched} again"
-            assert [each.seq for each in run.transitions] == list(range(1, len(run.transitions) + 1))
