@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from workflows.decisions import decision, one_need_is_enough
+from workflows.decisions import decision, may_be_decided, one_need_is_enough
 from workflows.endings import Outcome, outcome
 from workflows.exchange import (
     AnswerGiven,
@@ -153,11 +153,11 @@ class _Turn:
         self._consider_first(numbers)
 
     def _consider_first(self, numbers: range) -> None:
-        for number in numbers:
-            if self.state.steps[number] != "waiting":
-                continue  # somebody has said before what it comes to
-            if not self.graph.needs[number] or self.graph.steps[number].trigger_rule == "always":
-                self.consider(number)
+        # Of a step that does not wait, and of a `finally` step's need that has ended, somebody has said before what it
+        # comes to. The others are looked at when their needs end, even if that is in a moment.
+        waiting = [number for number in numbers if self.state.steps[number] == "waiting"]
+        for number in [number for number in waiting if may_be_decided(self.state, number)]:
+            self.consider(number)
 
     def _awaited(self, place: Place) -> bool:
         number, item = place.number, place.item
@@ -226,7 +226,7 @@ class _Turn:
         """Schedule again what lost its worker; say False when that was done often enough or the run stops."""
         where = (place.number, place.item)
         losses = self.state.losses.get(where, 0) + 1
-        if self.state.stops(place.number) or losses > MAX_GENERATIONS:
+        if self.state.winds_down(place.number) or losses > MAX_GENERATIONS:
             return False
         self.state.losses[where] = losses
         generation = self.next_generation(place.number, place.item)
@@ -276,6 +276,8 @@ class _Turn:
             self.state.pending[dependent] -= 1
             if self.state.steps[dependent] != "waiting" or dependent in self.state.reasons:
                 continue
+            if dependent >= self.graph.main and not self.state.finals:
+                continue  # a `finally` step that somebody has decided ahead of its time
             if self.state.pending[dependent] == 0 or one_need_is_enough(self.state, dependent, place):
                 self.consider(dependent)
 

@@ -34,6 +34,13 @@ def one_need_is_enough(state: State, number: int, place: int) -> bool:
     return carried is not None and starts_at_once(rule, carried)
 
 
+def may_be_decided(state: State, number: int) -> bool:
+    """Say whether a step that waits has seen enough of its needs for a decision."""
+    if state.pending[number] == 0 or state.graph.steps[number].trigger_rule == "always":
+        return True
+    return any(one_need_is_enough(state, number, place) for place in range(len(state.graph.needs[number])))
+
+
 def decision(state: State, number: int) -> Decision:
     """Decide a step whose rule allows a decision now."""
     step = state.graph.steps[number]

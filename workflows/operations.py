@@ -271,7 +271,7 @@ class OperationTurn:
             self.state.own.pop(place, None)
             self._finish(place, verdict, event.result)
             return True
-        if isinstance(event, StepSucceeded) or self.state.stops(place.number):
+        if isinstance(event, StepSucceeded) or self.state.winds_down(place.number):
             return False
         generation = self.turn.next_generation(place.number, place.item)
         error = {"type": "Moved", "message": verdict.reason}
@@ -328,7 +328,13 @@ class OperationTurn:
         if run is None and self.state.steps[number] == "queued":
             self._cancel(Place(number, None, self.state.generations[number]), verdict)
         for item, state in enumerate(run.states if run is not None else ()):
-            if run is not None and state == "queued" and self.turn.key(number, item) not in operation.busy:
+            decided = (number, item) in self.state.verdicts
+            if (
+                run is not None
+                and state == "queued"
+                and not decided
+                and self.turn.key(number, item) not in operation.busy
+            ):
                 self._cancel(Place(number, item, run.generations[item]), verdict)
 
     # Steps that are held.
@@ -343,6 +349,7 @@ class OperationTurn:
             return
         del self.state.held[number]
         self.state.errors.pop(number, None)
+        self.state.forgive_losses(number)
         again = {"again": {"by": release.by}}
         said = f"{release.by or 'somebody'} had it tried again"
         if number in self.state.maps:

@@ -185,8 +185,6 @@ class OwnTurn:
 
     def child_ended(self, place: Place, own: Calling, event: StepSucceeded | StepFailed | StepCancelled) -> None:
         """Take in the end of a child's run."""
-        if own.resting:
-            return
         match event:
             case StepSucceeded(result=result):
                 error = inline_problem(result.value, MAX_CHILD_OUTPUT_BYTES)
@@ -207,7 +205,7 @@ class OwnTurn:
     def _child_failed(self, place: Place, own: Calling, error: StepError) -> None:
         """Fail the step, or let it rest before its next attempt."""
         delay = retry_delay(self.state.graph.steps[place.number].retry, own.attempt, error)
-        if delay is not None and not self.state.stops(place.number) and not self._used_up(own):
+        if delay is not None and not self.state.winds_down(place.number) and not self._used_up(own):
             self._rest(place, own, error, delay)
             return
         detail = {**error.detail, "run": own.run}
@@ -218,7 +216,13 @@ class OwnTurn:
         own.resting = True
         if own.deadline is not None:
             delay = min(delay, max(0.0, own.deadline - self.turn.at))
-        self.turn.commands += [CancelTimer(place), SetTimer(place, delay)]
+        self.turn.commands.append(CancelTimer(place))
+        # Another generation, so that what the run before has still to say, and the timer that kept its time and may run
+        # down in this moment, are told from what comes now.
+        del self.state.own[place]
+        place = replace(place, generation=self.turn.next_generation(place.number, place.item))
+        self.state.own[place] = own
+        self.turn.commands.append(SetTimer(place, delay))
         detail = {**called(own), "next_at": time_text(self.turn.at + delay)}
         reason = f"attempt {own.attempt} failed: {failed(error)}"
         self.turn.record(self.turn.key(place.number, place.item), "retrying", reason, detail)
@@ -238,10 +242,6 @@ class OwnTurn:
         else:
             own.resting = False
             own.attempt += 1
-            # Another generation, so that what the run before has still to say is told from what this one says.
-            del self.state.own[place]
-            place = replace(place, generation=self.turn.next_generation(place.number, place.item))
-            self.state.own[place] = own
             seconds = attempt_limit(own, step, self.turn.at)
             if seconds is not None:
                 self.turn.commands.append(SetTimer(place, seconds))

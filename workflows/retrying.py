@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from workflows.decisions import one_need_is_enough
+from workflows.decisions import may_be_decided
 from workflows.exchange import Retried
 from workflows.messages import Operation, StepResult
 from workflows.operations import facts, sentence
@@ -60,7 +60,7 @@ class RetryTurn:
         """Let everything start that may, after the state was made anew."""
         graph, state = self.state.graph, self.state
         for number in range(graph.main, len(graph.steps)) if state.finals else range(graph.main):
-            if state.steps[number] == "waiting" and self._may_be_decided(number):
+            if state.steps[number] == "waiting" and may_be_decided(state, number):
                 self.turn.consider(number)
             elif state.steps[number] == "running" and number in state.maps:
                 self.turn.maps.go_on(number)
@@ -71,12 +71,6 @@ class RetryTurn:
         result = StepResult(kept.get("value"), kept.get("output"))
         detail = {"kept": {"run": kept["run"]}}
         self.turn.end(number, "succeeded", f"kept from {kept['run']}", result=result, detail=detail)
-
-    def _may_be_decided(self, number: int) -> bool:
-        state, graph = self.state, self.state.graph
-        if state.pending[number] == 0 or graph.steps[number].trigger_rule == "always":
-            return True
-        return any(one_need_is_enough(state, number, place) for place in range(len(graph.needs[number])))
 
     def _main(self, operation: Operation) -> set[int]:
         """Return the steps of the main part that are decided anew."""
@@ -131,15 +125,13 @@ class RetryTurn:
         state, step = self.state, self.state.graph.steps[number]
         state.errors.pop(number, None)
         state.held.pop(number, None)
-        for place in [place for place in state.losses if place[0] == number]:
-            del state.losses[place]
+        state.forgive_losses(number)
         run = state.maps.get(number)
-        if run is not None and self._follows(number, anew):
-            # Its list may be another now.
-            state.generations[number] = max([state.generations[number], *run.generations])
+        if run is not None and (self._follows(number, anew) or (number >= state.graph.main and not state.finals)):
+            # Its list may be another now, or the end that it follows.
+            state.generations[number] = max([state.generations[number], *run.generations]) + 1
             del state.maps[number]
-            run = None
-        if run is None and state.steps[number] not in _NEVER_BEGAN:
+        elif run is None and state.steps[number] not in _NEVER_BEGAN:
             state.generations[number] += 1
         state.steps[number] = "waiting"
         state.scope["steps"][step.id] = {"output": None, "status": "waiting"}

@@ -75,6 +75,9 @@ def snapshot(state: State) -> dict[str, JSON]:
         mapped = found == "running" and number in state.maps
         letters.append(_LETTERS[found] if over or mapped else _LETTERS["waiting"])
         generation = state.generations[number] + (0 if over or mapped else 1)
+        if found == "succeeded" and number in state.maps:
+            # The map may be left out below; its items' numbers must not be used again, should it begin anew.
+            generation = max([generation, *state.maps[number].generations])
         if generation:
             generations[number] = generation
     read = _still_read(state)
@@ -97,6 +100,8 @@ def snapshot(state: State) -> dict[str, JSON]:
         "paused": asdict(state.paused) if state.paused else None,
         "said": list(state.said),
         "calls": [[number, item, run] for (number, item), run in _calls(state).items()],
+        "executions": state.executions,
+        "retried": asdict(state.retried) if state.retried and state.executions else None,
         "changes": _pairs(state.changes),
         "operations": list(state.operations),
     }
@@ -141,6 +146,10 @@ def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> Stat
     state.said = dict.fromkeys(document.get("said", ()))
     state.calls = {(number, item): child for number, item, child in document["calls"]}
     state.operations = dict.fromkeys(document["operations"])
+    # Not in snapshots of before a run that goes on after its end could begin a new history on its way.
+    state.executions = dict(document.get("executions") or {})
+    retried = document.get("retried")
+    state.retried = Operation(**retried) if retried else None
     for number, fields in document["changes"]:
         change(state, number, fields)
     _see(state, dict(document["outputs"]))

@@ -114,6 +114,15 @@ class State:
         """Say whether this step is to end early and may not start anything."""
         return self.stop is not None and (number < self.graph.main or self.finals_stopped)
 
+    def winds_down(self, number: int) -> bool:
+        """Say whether nothing of this step may start again: it is to end early, or somebody has decided its map."""
+        return self.stops(number) or (number, None) in self.verdicts
+
+    def forgive_losses(self, number: int) -> None:
+        """Give a step that is tried again by hand, and its items, all their chances with lost workers."""
+        for place in [place for place in self.losses if place[0] == number]:
+            del self.losses[place]
+
 
 def begin(run: str, request: RunRequest) -> State:
     """Return the state of a run before its first event.

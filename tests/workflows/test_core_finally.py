@@ -209,6 +209,18 @@ def test_a_worker_that_is_lost_after_a_retry_by_hand_has_all_its_chances() -> No
     assert run.states == {"a": "held"}
 
 
+def test_a_step_that_somebody_has_tried_again_may_lose_as_many_workers_as_before() -> None:
+    for mapped in (None, Map([1])):
+        run = Drive(step("a", map=mapped), on_failure="hold")
+        key = "a" if mapped is None else "a[0]"
+        for _ in range(6):
+            run.lose(key)
+        assert run.states == {"a": "held"}
+        run.release("a", "retry")
+        run.lose(key)
+        assert run.last(key).reason.endswith("scheduled again (1 of 5)")
+
+
 # Maps inside maps.
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
 
 from tests.workflows.driving import Drive, step
-from tests.workflows.test_core_invariants import random_steps
-from workflows.messages import TERMINAL_STEP_STATES, Operation, StepError
+from workflows.messages import Operation, StepError
 from workflows.operations import MAX_OPERATIONS, refusal
 from workflows.plan import Map, Retry, Timeout
 
@@ -152,6 +150,23 @@ def test_a_whole_map_of_waits_and_children_is_skipped() -> None:
         assert run.states == {"m": "skipped", "b": "skipped"}
 
 
+@pytest.mark.parametrize("how", ["lost", "moved", "child"])
+def test_nothing_of_a_map_that_was_skipped_starts_again(how: str) -> None:
+    fields: dict[str, Any] = {**CALL, "retry": Retry(2)} if how == "child" else {}
+    run = Drive(step("m", map=Map([1]), **fields), step("b", "m", trigger_rule="all_done"))
+    if how == "moved":
+        run.operate("change", "m", queue="gpu")
+    run.operate("skip", "m")
+    match how:
+        case "lost":
+            run.lose("m[0]")
+        case "moved":
+            run.land_cancelled("m[0]")
+        case _:
+            run.child_ends("m[0]", error=StepError("Boom", "it broke"))
+    assert run.states == {"m": "skipped", "b": "queued"}
+
+
 def test_items_are_marked_and_skipped_whether_they_run_or_not() -> None:
     run = Drive(step("m", map=Map([1, 2, 3, 4], limit=1)), step("b", "m", inputs={"x": "${{ steps.m.output }}"}))
     run.operate("mark", "m[1]", output=20)
@@ -207,6 +222,19 @@ def test_what_cannot_be_marked_is_refused_with_the_reason() -> None:
     assert refused(run, "pause").startswith("The run is over.")
 
 
+def test_what_follows_a_finally_step_that_was_marked_early_waits_for_the_main_part_and_then_starts() -> None:
+    run = Drive(
+        step("a"), step("f", phase="finally"), step("g", "f", phase="finally"), on_failure="stop", max_parallel=1
+    )
+    run.operate("mark", "f", output=1)
+    assert run.states == {"a": "queued", "f": "succeeded", "g": "waiting"}
+    run.fail("a")
+    assert list(run.flying) == ["g"]
+    run.succeed("g")
+    assert run.end is not None
+    assert run.end.state == "failed"
+
+
 # Change.
 
 
@@ -254,70 +282,21 @@ def test_the_items_that_no_worker_has_taken_move_with_their_map() -> None:
     assert run.last("m[2]").queue == "gpu"
 
 
+def test_an_item_that_was_skipped_stays_so_when_its_map_moves() -> None:
+    run = Drive(step("m", map=Map([1, 2])))
+    run.operate("skip", "m[1]")
+    run.operate("change", "m", queue="gpu")
+    assert run.cancelled == ["m[1]", "m[0]"]
+    run.land_cancelled("m[1]")
+    assert run.last("m[1]").state == "skipped"
+    run.land_cancelled("m[0]")
+    run.succeed("m[0]")
+    assert run.states == {"m": "succeeded"}
+
+
 def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
     run = Drive(step("a"), step("q", kind="approve"), step("m", map=Map([1])), step("later", "a", kind="wait"))
     assert refused(run, "change", "a", queue="gpu", busy=["a"]).startswith("A worker runs a now.")
     assert refused(run, "change", "later", queue="gpu") == "No worker runs later, a wait step: it has no queue."
     assert refused(run, "change", "q", timeout={"total": 5.0}).startswith("q has begun")
     assert refused(run, "change", "m[0]", queue="gpu").startswith("The items of a map are run alike")
-
-
-# Everything at once.
-
-
-def test_random_runs_with_random_operations_end() -> None:
-    for seed in range(200):
-        chance = random.Random(seed)
-        run = Drive(
-            *random_steps(chance),
-            max_parallel=chance.choice([1, 3, 200]),
-            on_failure=chance.choice(["finish", "stop", "hold"]),
-        )
-        moves = 0
-        while run.flying or run.children or run.timers or run.state.held or run.state.paused:
-            moves += 1
-            assert moves < 2_000, f"seed {seed} does not end: {run.states}"
-            if chance.random() < 0.2:
-                operate(run, chance)
-            elif chance.random() < 0.05:
-                run.carried_over()
-                run.retry()
-            elif chance.random() < 0.02:
-                run.cancel()
-            else:
-                move(run, chance)
-        assert run.end is not None, f"seed {seed} hangs with {run.states}"
-        assert set(run.states.values()) <= TERMINAL_STEP_STATES
-        assert run.state.flying == 0
-        assert [each.seq for each in run.transitions] == list(range(1, len(run.transitions) + 1))
-
-
-def operate(run: Drive, chance: random.Random) -> None:
-    kind = chance.choice(["pause", "resume", "skip", "mark", "change"])
-    names = [each.id for each in run.state.graph.steps]
-    names += [run.key_of(number, item) for number, each in run.state.maps.items() for item in range(len(each.items))]
-    fields: dict[str, Any] = {}
-    if kind == "mark":
-        fields["output"] = chance.choice([1, [1, 2]])
-    if kind == "change":
-        fields["queue"] = "other"
-    run.operate(kind, *([] if kind in ("pause", "resume") else [chance.choice(names)]), **fields)
-
-
-def move(run: Drive, chance: random.Random) -> None:
-    moves = [("fly", key) for key in run.flying] + [("child", key) for key in run.children]
-    moves += [("ring", key) for key in run.timers]
-    moves += [("release", run.state.graph.steps[number].id) for number in run.state.held]
-    if not moves:
-        run.operate("resume")
-        return
-    kind, key = chance.choice(moves)
-    match kind:
-        case "fly":
-            chance.choice([run.succeed, run.succeed, run.fail, run.land_cancelled, run.lose])(key)
-        case "child":
-            run.child_cancelled(key) if chance.random() < 0.3 else run.child_ends(key, 1)
-        case "ring":
-            run.ring(key)
-        case "release":
-            run.release(key, chance.choice(["retry", "fail"]))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.driving import Drive, step
+from workflows.exchange import TimerFired
 from workflows.messages import StepError
 from workflows.own_steps import MAX_CHILD_OUTPUT_BYTES, MAX_DEPTH
 from workflows.plan import Map, Retry, Timeout
@@ -244,6 +245,16 @@ def test_a_child_is_tried_again_as_another_run() -> None:
     assert run.states == {"sub": "succeeded"}
     assert run.last("sub").result is not None
     assert run.last("sub").result.attempt == 3
+
+
+def test_a_timer_that_runs_down_while_the_child_fails_does_not_cut_its_rest_short() -> None:
+    run = Drive(call("sub", retry=Retry(2, delay=7.0), timeout=Timeout(run=60.0)))
+    place, _ = run.timers["sub"]
+    run.child_ends("sub", error=StepError("Boom", "it broke"))
+    assert run.send(TimerFired(run.now, place)) == []
+    assert run.timers["sub"][1] == 7.0
+    run.ring("sub")
+    assert run.children["sub"].run == "demo-1.sub-2"
 
 
 def test_an_error_that_is_never_tried_again_ends_a_child() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 
 from tests.workflows.driving import Drive, step
-from tests.workflows.test_core_invariants import Storm
 from workflows import graph, snapshot
 from workflows.core import advance
 from workflows.exchange import Continued, Place, RunStarted, StepSucceeded
@@ -16,36 +14,6 @@ from workflows.messages import RunRequest, StepResult
 from workflows.plan import Edge, Map, Plan, Step
 from workflows.snapshot import SnapshotTooLarge, restore
 from workflows.state import begin
-
-
-def quiet(storm: Storm) -> bool:
-    run = storm.run
-    return not (run.flying or run.children or run.timers or run.state.own) and run.end is None
-
-
-def played(seed: int, carry: bool) -> tuple[list[tuple[str, str, str]], int]:
-    """Return what was recorded of a random run, and how often it was carried over on the way."""
-    storm, carried = Storm(random.Random(seed)), 0
-    while storm.moving:
-        if carry and quiet(storm):
-            storm.run.carried_over()
-            storm.run.send(Continued(storm.run.now - 1))
-            storm.run.now -= 1
-            carried += 1
-        storm.answer()
-    assert storm.run.end is not None
-    return [(each.key, each.state, each.reason) for each in storm.run.transitions], carried
-
-
-@pytest.mark.parametrize("block", range(4))
-def test_a_run_that_is_carried_over_wherever_nothing_is_in_flight_ends_as_it_would(block: int) -> None:
-    carried = 0
-    for seed in range(block * 100, block * 100 + 100):
-        plain, _ = played(seed, carry=False)
-        other, times = played(seed, carry=True)
-        assert other == plain, f"seed {seed}"
-        carried += times
-    assert carried > 5, "no run was carried over"
 
 
 def test_the_snapshot_of_ten_thousand_steps_is_smaller_than_300_kilobytes(monkeypatch: pytest.MonkeyPatch) -> None:

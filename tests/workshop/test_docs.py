@@ -49,6 +49,7 @@ TERMINAL = "RUN=$(cat .run 2>/dev/null || true)\ntrap 'echo \"$RUN\" > .run' EXI
 ELSEWHERE = {
     "make": "the target exists: test_every_make_command_is_a_target; CI runs them",
     ".venv/bin/segue dev": "tests/e2e start it",
+    ".venv/bin/python -m tests.simulator": "tests/simulator/test_simulator.py runs it",
     "segue dev": "tests/e2e start it",
     "segue api": "the stack of every test starts it",
     "segue worker": "the stack of every test starts it",
