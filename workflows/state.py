@@ -68,6 +68,7 @@ class State:
         finals: Whether the `finally` steps have begun.
         finals_stopped: Whether they are to end early too.
         paused: Who has paused the run: nothing starts.
+        room: How many steps may be in flight besides the plan's own limit; at 0 nothing starts.
         verdicts: What people said of steps and items in flight, which are being cancelled for it.
         said: Steps that somebody skipped or marked; they stay so when the run goes on after its end.
         calls: The latest child of each `workflow` step, or item, that did not succeed.
@@ -102,6 +103,7 @@ class State:
     finals_stopped: bool = False
     ended: bool = False
     paused: Operation | None = None
+    room: int | None = None
     verdicts: dict[tuple[int, int | None], Verdict] = field(default_factory=dict)
     said: dict[int, None] = field(default_factory=dict)
     calls: dict[tuple[int, int | None], str] = field(default_factory=dict)

@@ -118,11 +118,13 @@ class House:
         """Start a run and wait for its end."""
         return await self.ended(await self.start(plan, name, **request))
 
-    async def retry(self, handle: WorkflowHandle[Any, Any], plan: Plan | None, *steps: str) -> WorkflowHandle[Any, Any]:
+    async def retry(
+        self, handle: WorkflowHandle[Any, Any], plan: Plan | None, *steps: str, **request: Any
+    ) -> WorkflowHandle[Any, Any]:
         """Let a run go on after its end."""
         execution = (await handle.describe()).run_id
         again = Operation(uuid.uuid4().hex, "retry", "ada", "the disk was full", list(steps), execution=execution)
-        await self.start(plan, (await handle.describe()).workflow_type, run=handle.id, again=again)
+        await self.start(plan, (await handle.describe()).workflow_type, run=handle.id, again=again, **request)
         return self.client.get_workflow_handle(handle.id)
 
     async def operate(self, handle: WorkflowHandle[Any, Any], kind: Any, *steps: str, **fields: Any) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.workflows.driving import Drive, step
 from tests.workflows.test_core_invariants import Storm
-from workflows.messages import TERMINAL_STEP_STATES, StepError
+from workflows.exchange import Retried, RoomChanged
+from workflows.messages import TERMINAL_STEP_STATES, Operation, StepError
 from workflows.plan import Map, Step
 
 
@@ -57,6 +58,15 @@ def test_what_was_skipped_because_of_a_failure_is_decided_anew_and_the_rest_is_n
     run.succeed("a")
     assert run.states["alarm"] == "succeeded"
     assert run.started.count("alarm") == 1
+
+
+def test_a_run_that_has_ended_goes_on_also_where_its_room_is_said_first() -> None:
+    run = failed_chain()
+    run.carried_over()
+    run.end = None
+    assert run.send(RoomChanged(run.now, 3)) == []
+    run.send(Retried(run.now, Operation("o1", "retry", "ada")))
+    assert run.flying
 
 
 def test_only_the_named_failures_are_tried_again() -> None:

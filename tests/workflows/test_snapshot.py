@@ -12,8 +12,8 @@ from tests.workflows.test_core_invariants import Storm
 from workflows import graph, snapshot
 from workflows.core import advance
 from workflows.exchange import Continued, Place, RunStarted, StepSucceeded
-from workflows.messages import RunRequest, StepResult
-from workflows.plan import Edge, Map, Plan, Step
+from workflows.messages import RunRequest, StepError, StepResult
+from workflows.plan import Edge, Map, Plan, Retry, Step
 from workflows.snapshot import SnapshotTooLarge, restore
 from workflows.state import begin
 
@@ -46,6 +46,64 @@ def test_a_run_that_is_carried_over_wherever_nothing_is_in_flight_ends_as_it_wou
         assert other == plain, f"seed {seed}"
         carried += times
     assert carried > 5, "no run was carried over"
+
+
+def begun_anew(seed: int, anew: bool) -> tuple[list[tuple[str, str]], int]:
+    """Return what became of each step of a random run, and how often it began anew while something waited."""
+    storm, times = Storm(random.Random(seed)), 0
+    while storm.moving:
+        run = storm.run
+        # What is ready would start in the plan's order then, and not in that in which it became so.
+        if anew and not (run.flying or run.children or run.state.verdicts or run.state.ready) and run.end is None:
+            times += bool(run.state.own)
+            run.begin_anew()
+        storm.answer()
+    assert storm.run.end is not None
+    return [(each.key, each.state) for each in storm.run.transitions], times
+
+
+def test_a_run_that_begins_anew_while_steps_wait_ends_as_it_would() -> None:
+    times = 0
+    for seed in range(100):
+        plain, _ = begun_anew(seed, anew=False)
+        other, began = begun_anew(seed, anew=True)
+        assert other == plain, f"seed {seed}"
+        times += began
+    assert times > 5, "no run began anew while something waited"
+
+
+def test_errors_are_carried_whole_while_there_is_room_and_then_in_short() -> None:
+    run = Drive(step("a"), step("b"), step("c"), step("late", kind="wait", action={"for": 60.0}))
+    for key, size in (("a", 1_000), ("b", 300_000), ("c", 1_000)):
+        run.fail(key, message=key * size)
+    run.begin_anew()
+    assert [len(error.message) for error in run.state.errors.values()] == [1_000, 300, 300]
+    run.ring("late")
+    assert run.end is not None
+    assert run.end.error is not None
+    assert len(run.end.error.message) > 1_000
+
+
+def test_what_a_held_step_knows_of_itself_is_carried_over() -> None:
+    run = Drive(step("a"), on_failure="hold")
+    run.fail("a", "ExitCode", "it broke")
+    run.begin_anew()
+    run.release("a", "fail")
+    assert run.last("a").error == StepError("ExitCode", "it broke")
+
+
+def test_the_next_attempt_of_a_child_comes_when_it_was_to_come() -> None:
+    run = Drive(step("a", kind="workflow", action={"workflow": "other"}, retry=Retry(3, delay=60.0)), max_parallel=1)
+    run.child_ends("a", error=StepError("Boom", "it broke"))
+    run.now += 20
+    run.begin_anew()
+    assert run.state.flying == 1
+    assert run.timers["a"][1] == pytest.approx(39.0, abs=2)
+    run.ring("a")
+    assert run.children["a"].run == "demo-1.a-2"
+    run.child_ends("a", 5)
+    assert run.end is not None
+    assert run.end.state == "succeeded"
 
 
 def test_the_snapshot_of_ten_thousand_steps_is_smaller_than_300_kilobytes(monkeypatch: pytest.MonkeyPatch) -> None:
