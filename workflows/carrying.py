@@ -133,7 +133,7 @@ def next_request(
         "deadline": [deadline.due, deadline.reason] if deadline is not None else None,
     }
     again = None if request.again is not None and request.again.kind == "retry" else request.again
-    following = replace(request, carried=packed(carried), again=again, kept=_still_kept(state))
+    following = replace(request, carried=packed(carried), again=again, kept=packed(_still_kept(state)))
     size = sum(json_size(part) for part in (following.carried, following.plan, following.params, following.kept))
     return following if size + json_size([following.vars, following.event]) <= MAX_REQUEST_BYTES else None
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
+
+from workflows.messages import RunRequest
 
 PACKED_ABOVE = 64 * 1024
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """Of a message that anybody may have sent; ours are far below."""
-_KEY = "$zlib"
+PACKED = "$zlib"
+"""The one key of a packed document."""
 _LEVEL = 3
 
 
@@ -22,7 +26,13 @@ def packed(document: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     if len(text) <= PACKED_ABOVE:
         return document
-    return {_KEY: base64.b85encode(zlib.compress(text, _LEVEL)).decode("ascii")}
+    return {PACKED: base64.b85encode(zlib.compress(text, _LEVEL)).decode("ascii")}
+
+
+def packed_request(request: RunRequest) -> RunRequest:
+    """Return a request as it is sent: its plan, and what a rerun takes over, take little room."""
+    plan = None if request.plan is None else packed(request.plan)
+    return replace(request, plan=plan, kept=packed(request.kept))
 
 
 def unpacked(document: dict[str, Any]) -> dict[str, Any]:
@@ -31,11 +41,11 @@ def unpacked(document: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: It is not what `packed` gave.
     """
-    if _KEY not in document:
+    if PACKED not in document:
         return document
     inflate = zlib.decompressobj()
     try:
-        text = inflate.decompress(base64.b85decode(document[_KEY]), MAX_UNPACKED_BYTES)
+        text = inflate.decompress(base64.b85decode(document[PACKED]), MAX_UNPACKED_BYTES)
     except zlib.error as problem:
         raise ValueError(f"the packed document cannot be read: {problem}") from None
     if not inflate.eof:

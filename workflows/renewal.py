@@ -15,12 +15,12 @@ from temporalio import workflow
 
 from workflows.state import State
 
-EVENTS_PER_EXECUTION = 4_000
-"""From here on a quiet moment is sought. A replay of so many events takes a second or two, and that is how long a run
+EVENTS_PER_EXECUTION = 2_000
+"""From here on a quiet moment is sought. A replay of so many events takes a second or so, and that is how long a run
 stands still after its worker was killed."""
-MAX_EVENTS = 12 / 5
+MAX_EVENTS = 24 / 5
 """The most that an execution may have, as a multiple of it: 9,600, where Temporal warns at 10,240."""
-AGAIN = 3 / 8
+AGAIN = 1 / 2
 """After how many more events it is sought again, as a multiple of it."""
 EVENTS_OF_A_STEP = 12
 """That a step in flight may still cost: its start and end, a workflow task for it, and its record."""

@@ -5,8 +5,9 @@ Only `workflows.core` changes it.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workflows.exchange import Place, StopRequested
@@ -15,6 +16,7 @@ from workflows.inputs import RunIdentity, run_scope
 from workflows.maps import MapRun
 from workflows.messages import Event, Operation, RunRequest, StepError, StepResult, StepState
 from workflows.own_steps import OwnStep
+from workflows.packing import PACKED, unpacked
 from workflows.plan import Plan
 from workflows.reasons import Why
 
@@ -117,6 +119,18 @@ class State:
         return self.stop is not None and (number < self.graph.main or self.finals_stopped)
 
 
+def graph_of(document: dict[str, Any]) -> Graph:
+    """Return the graph of a plan; runs of the same large plan, and one that begins anew, share it."""
+    if set(document) == {PACKED}:
+        return _graph_of_packed(document[PACKED])
+    return Graph.of(Plan.from_json(document))
+
+
+@functools.lru_cache(maxsize=8)
+def _graph_of_packed(text: str) -> Graph:
+    return Graph.of(Plan.from_json(unpacked({PACKED: text})))
+
+
 def begin(run: str, request: RunRequest) -> State:
     """Return the state of a run before its first event.
 
@@ -130,8 +144,9 @@ def begin(run: str, request: RunRequest) -> State:
     """
     if request.plan is None:
         raise ValueError("the run has no plan")
-    plan = Plan.from_json(request.plan)
-    graph = Graph.of(plan)
+    graph = graph_of(request.plan)
+    request = replace(request, kept=unpacked(request.kept))
+    plan = graph.plan
     identity = RunIdentity(run, request.workflow, request.version or 0, request.bundle, plan.code.requirements)
     return State(
         graph=graph,

@@ -15,7 +15,7 @@ from workflows.messages import ANSWER_SIGNAL, EVENT_SIGNAL, Answer, Event
 from workflows.plan import Concurrency, Map, Plan, Step
 
 EVENTS = 40
-"""A run of these tests begins anew after so many, and starts nothing after 96."""
+"""A run of these tests begins anew after so many, and starts nothing after 192."""
 
 Handle = WorkflowHandle[Any, Any]
 
@@ -25,13 +25,13 @@ def chain(length: int, *needs: str) -> list[Step]:
     return [step(name, names[at - 1] if at else needs, inputs={"give": at}) for at, name in enumerate(names)]
 
 
-async def histories(house: House, handle: Handle, bound: int = EVENTS) -> list[WorkflowHistory]:
+async def histories(house: House, handle: Handle) -> list[WorkflowHistory]:
     """Return the histories of a run, the oldest first, each of which goes the same way again and is short enough."""
     run_id: str | None = handle.first_execution_run_id
     found = []
     while run_id:
         history = await house.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()
-        assert len(history.events) <= bound * 12 // 5 + 20
+        assert len(history.events) <= EVENTS * 24 // 5 + 20
         assert (await replayer().replay_workflow(history, raise_on_replay_failure=False)).replay_failure is None
         found.append(history)
         run_id = history.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
@@ -135,7 +135,7 @@ async def test_a_long_step_is_waited_for_only_so_long_and_the_history_stays_boun
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renewal, "PATIENCE_SECONDS", 0.1)
-    handle = await house.start(plan(step("long", inputs={"hang": 1}), *chain(40)), events=2 * EVENTS)
+    handle = await house.start(plan(step("long", inputs={"hang": 1}), *chain(40)), events=EVENTS)
 
     async def waited() -> bool:
         events = [each async for each in handle.fetch_history_events()]
@@ -150,7 +150,7 @@ async def test_a_long_step_is_waited_for_only_so_long_and_the_history_stays_boun
     run = await house.ended(handle)
     assert run.state == "succeeded"
     assert whole(run)
-    assert len(await histories(house, handle, 2 * EVENTS)) > 1
+    assert len(await histories(house, handle)) > 1
 
 
 async def test_a_run_that_has_begun_anew_is_cancelled_as_any_other(house: House) -> None:
