@@ -10,8 +10,10 @@ This module never parses what users write (`translator`) and never decides what 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, cast
 
@@ -339,12 +341,27 @@ def _default(each: Field[Any]) -> Any:
 def _step(document: dict[str, Any]) -> Step:
     values = dict(document)
     values["needs"] = tuple(Edge(**edge) for edge in document.get("needs", ()))
-    retry = dict(document.get("retry", {}))
-    retry["unless"] = tuple(retry.get("unless", ()))
-    values["retry"] = Retry(**retry)
-    values["timeout"] = Timeout(**document.get("timeout", {}))
-    values["map"] = _map(document.get("map"))
+    values["retry"] = _shared(_retry, document.get("retry"))
+    values["timeout"] = _shared(_timeout, document.get("timeout"))
+    if "map" in document:
+        values["map"] = _map(document["map"])
     return Step(**values)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _retry(text: str) -> Retry:
+    fields_given = json.loads(text)
+    return Retry(**{**fields_given, "unless": tuple(fields_given.get("unless", ()))})
+
+
+@functools.lru_cache(maxsize=1_000)
+def _timeout(text: str) -> Timeout:
+    return Timeout(**json.loads(text))
+
+
+def _shared(make: Callable[[str], Any], document: dict[str, Any] | None) -> Any:
+    """Return what a document says; thousands of steps say the same, and share it."""
+    return make(json.dumps(document) if document else "{}")
 
 
 def _map(document: dict[str, Any] | None) -> Map | None:

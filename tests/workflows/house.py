@@ -20,6 +20,7 @@ from activities.places import PlaceActivities
 from tests.workflows.scripted import Actors, Control
 from workflows.interpreter import DagRun
 from workflows.messages import OPERATE_UPDATE, STATE_QUERY, Cause, Operation, RunRecords, RunRequest, Transition
+from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
 from workflows.slots import SegueSlots
 from workflows.trigger import SegueTrigger
@@ -107,7 +108,7 @@ class House:
         self.started.append(run)
         return await self.client.start_workflow(
             name,
-            RunRequest(name, **{**given, **request}),
+            packed_request(RunRequest(name, **{**given, **request})),
             id=run,
             task_queue=CONTROL_QUEUE,
             task_timeout=timedelta(seconds=5),

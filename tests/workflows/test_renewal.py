@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.workflows.house import Ended, House
 from tests.workflows.test_replay import replayer
 from workflows import carrying, renewal
 from workflows.messages import ANSWER_SIGNAL, EVENT_SIGNAL, Answer, Event
+from workflows.packing import PACKED
 from workflows.plan import Concurrency, Map, Plan, Step
 
 EVENTS = 40
@@ -66,6 +68,20 @@ async def test_a_chain_goes_on_in_further_executions_under_one_id_and_in_one_rec
     # Whoever asks the last execution hears what is its own, and that goes on where the record was.
     told = await house.told(handle, run.transitions[-2].seq)
     assert told.transitions == run.transitions[-1:]
+
+
+async def test_a_run_of_a_large_plan_begins_anew_as_any_other(house: House) -> None:
+    idle = [step(f"idle{number}", condition="false") for number in range(2_000)]
+    shape = plan(*idle, *chain(10), step("last", "s9"))
+    handle = await house.start(shape, events=EVENTS)
+    run = await house.ended(handle)
+    assert run.states["last"] == "succeeded"
+    assert list(run.states.values()).count("skipped") == 2_000
+    assert whole(run)
+    first, second, *_ = await histories(house, handle)
+    for history in (first, second):
+        argument = history.events[0].workflow_execution_started_event_attributes.input.payloads[0].data
+        assert set(json.loads(argument)["plan"]) == {PACKED}
 
 
 async def test_what_waits_does_not_keep_a_run_from_beginning_anew_and_goes_on_waiting(house: House) -> None:
