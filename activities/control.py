@@ -21,6 +21,7 @@ from store.vars import get_vars
 from store.workflows import get_version
 from workflows.expressions import ExpressionError
 from workflows.messages import JSON, RECORD_RUN, RESOLVE_RUN, TERMINAL_RUN_STATES, RunRecords, RunRequest
+from workflows.packing import packed_request
 from workflows.params import ParamsError, check_params
 from workflows.plan import Plan
 from workflows.templates import render
@@ -52,7 +53,7 @@ class ControlActivities:
         resolved = await get_request(self._database, run)
         if resolved is not None:
             await self._refuse_again(run)
-            return resolved
+            return packed_request(resolved)
         version = await get_version(self._database, request.workflow, request.version)
         if version is None:
             wanted = f"version {request.version} of " if request.version else ""
@@ -69,7 +70,8 @@ class ControlActivities:
             await self._refuse(run, _with_plan(known, version), "InvalidParams", message)
         await create_run(self._database, run, _with_plan(replace(known, params=params), version))
         # Read back: should this activity run twice at once, both give the same answer.
-        return await get_request(self._database, run) or _with_plan(replace(known, params=params), version)
+        made = await get_request(self._database, run) or _with_plan(replace(known, params=params), version)
+        return packed_request(made)
 
     @activity.defn(name=RECORD_RUN)
     async def record_run(self, records: RunRecords) -> None:

@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.temporal import RPC_TIMEOUT, register_search_attributes
 from store.executions import execution_timeout, memo, search_attributes, summary, task_timeout
 from workflows.messages import SEARCH_ATTRIBUTES, RunRequest
+from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
 
 
@@ -63,7 +64,7 @@ async def _start(client: Client, run: str, request: RunRequest, plan: Plan, oper
     reuse = WorkflowIDReusePolicy
     await client.start_workflow(
         plan.workflow,
-        request,
+        packed_request(request),
         id=run,
         task_queue=CONTROL_QUEUE,
         id_reuse_policy=reuse.REJECT_DUPLICATE if operation is None else reuse.ALLOW_DUPLICATE,

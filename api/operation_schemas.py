@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas import Run
 from workflows.messages import RunState
+from workflows.plan import MAX_PLAN_STEPS
 
 Reason = Annotated[str, StringConstraints(max_length=1000)]
 Seconds = Annotated[float, Field(gt=0, le=315_360_000)]
@@ -27,7 +28,7 @@ class Why(_Wish):
 class Retry(_Wish):
     """Let a run that failed or was cancelled go on."""
 
-    steps: Annotated[list[Name], Field(max_length=1_500)] = Field(
+    steps: Annotated[list[Name], Field(max_length=MAX_PLAN_STEPS)] = Field(
         default_factory=list, description="Of the steps that failed, those to try again; all of them without any."
     )
 
@@ -73,7 +74,7 @@ class Rerun(_Wish):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    from_: Annotated[list[Name], Field(max_length=1_500)] = Field(
+    from_: Annotated[list[Name], Field(max_length=MAX_PLAN_STEPS)] = Field(
         default_factory=list, alias="from", description="Steps that run again, with all that follows them."
     )
     params: dict[str, Any] = Field(default_factory=dict, description="Params that are to be others.")

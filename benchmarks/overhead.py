@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from temporalio.client import Client
@@ -118,6 +119,25 @@ async def measure(settings: Settings, rounds: int, sizes: dict[str, int]) -> Non
             )
 
 
+@contextlib.contextmanager
+def running_server(folder: Path) -> Iterator[Settings]:
+    """Run a tuned server that keeps everything in a folder; yield what the workers need to know."""
+    port = choose_ports(folder / "ports.json", {"temporal": None})["temporal"]
+    server = subprocess.Popen(
+        server_command(folder / "temporal.db", port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield Settings(
+            temporal_address=f"127.0.0.1:{port}",
+            database_url=f"sqlite+aiosqlite:///{folder / 'segue.db'}",
+            object_store=(folder / "objects").as_uri(),
+            cache_dir=folder / "cache",
+        )
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
 def main() -> None:
     """Start a server in a temporary folder, measure, stop it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -125,23 +145,8 @@ def main() -> None:
     parser.add_argument("--chain", type=int, default=100, metavar="STEPS")
     parser.add_argument("--fan-out", type=int, default=500, metavar="STEPS")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="segue-benchmark-") as name:
-        folder = Path(name)
-        port = choose_ports(folder / "ports.json", {"temporal": None})["temporal"]
-        server = subprocess.Popen(
-            server_command(folder / "temporal.db", port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        settings = Settings(
-            temporal_address=f"127.0.0.1:{port}",
-            database_url=f"sqlite+aiosqlite:///{folder / 'segue.db'}",
-            object_store=(folder / "objects").as_uri(),
-            cache_dir=folder / "cache",
-        )
-        try:
-            asyncio.run(measure(settings, options.rounds, {"chain": options.chain, "fan-out": options.fan_out}))
-        finally:
-            server.terminate()
-            server.wait(20)
+    with tempfile.TemporaryDirectory(prefix="segue-benchmark-") as name, running_server(Path(name)) as settings:
+        asyncio.run(measure(settings, options.rounds, {"chain": options.chain, "fan-out": options.fan_out}))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from store.workflows import get_version
 from workflows.messages import Cause, Operation, RunRecords, RunRequest, Transition
 from workflows.plan import INTERPRETER_KINDS, Plan
 
-MANY_KEYS = 200
+MANY_KEYS = 4_000
 """Above it, all rows of a run are read at once: a query has a limited number of parameters."""
 
 _RUN_CHANGES = ("state", "reason", "output", "error", "seq", "applied", "started_at", "ended_at")

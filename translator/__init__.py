@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from translator.collecting import without_collecting
 from translator.compile import compile_tree
 from translator.diagnostics import Code, DefinitionError, Diagnostic
 from translator.json_document import load_document
@@ -40,7 +41,8 @@ def compile_yaml(text: str, filename: str, files: Mapping[str, str] | None = Non
         DefinitionError: Something is wrong; it has every problem.
     """
     report = Report(filename, split_lines(text.removeprefix("\ufeff")))
-    return _compile(load_yaml(text, report), report, files)
+    with without_collecting():
+        return _compile(load_yaml(text, report), report, files)
 
 
 def compile_document(document: Mapping[str, Any], filename: str, files: Mapping[str, str] | None = None) -> Plan:
@@ -56,7 +58,8 @@ def compile_document(document: Mapping[str, Any], filename: str, files: Mapping[
     """
     source = document.get("source")
     report = Report(filename, split_lines(source) if isinstance(source, str) else [])
-    return _compile(load_document(document, report), report, files)
+    with without_collecting():
+        return _compile(load_document(document, report), report, files)
 
 
 def files_of_yaml(text: str) -> list[str]:

@@ -5,7 +5,6 @@ Reads no file and asks no network. Whatever is wrong with a definition is report
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,13 +19,15 @@ from translator.references import References
 from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
 from translator.type_checks import TypeChecks
-from workflows.messages import MAX_TASK_BYTES
+from workflows.packing import packed
 from workflows.plan import ENV_KINDS, INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
+from workflows.values import json_size
 
 DEFAULT_TIMEOUT = 86_400.0
 """Seconds that a run may take when its definition does not say, beside those that its steps wait by the clock."""
-MAX_PLAN_BYTES = MAX_TASK_BYTES
-"""A run's request carries its plan, and travels as one message."""
+MAX_PLAN_BYTES = 4 * 1024 * 1024
+MAX_PACKED_PLAN_BYTES = 768 * 1024
+"""A run's request carries its plan, packed, and travels as one message; how far the run is must fit beside it."""
 
 
 def compile_tree(node: Node, report: Report, files: Mapping[str, str]) -> Plan:
@@ -119,8 +120,11 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def _check_size(plan: Plan, node: Node, report: Report) -> None:
-    size = len(json.dumps(plan.to_json(), separators=(",", ":")))
-    if size > MAX_PLAN_BYTES:
-        message = f"the plan takes {size:,} bytes; at most {MAX_PLAN_BYTES:,} are possible"
+    document = plan.compact()
+    size, small = json_size(document), json_size(packed(document))
+    if size > MAX_PLAN_BYTES or small > MAX_PACKED_PLAN_BYTES:
+        found, most = (size, MAX_PLAN_BYTES) if size > MAX_PLAN_BYTES else (small, MAX_PACKED_PLAN_BYTES)
+        packing = "" if size > MAX_PLAN_BYTES else " when packed"
+        message = f"the plan takes {found:,} bytes{packing}; at most {most:,} are possible"
         report.add(node, DiagnosticCode.LIMIT, message, "put scripts and data into files of the bundle")
         report.check()

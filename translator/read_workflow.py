@@ -18,7 +18,7 @@ from translator.read_step import read_step
 from translator.read_triggers import read_triggers
 from translator.schemas import TYPES, check_default, check_schema
 from translator.shared_steps import SharedFiles
-from workflows.plan import MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS, Concurrency
+from workflows.plan import MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS, MAX_WAITING_STEPS, Concurrency
 
 ON_FAILURE: tuple[OnFailure, ...] = get_args(OnFailure)
 WHEN_FULL: tuple[WhenFull, ...] = get_args(WhenFull)
@@ -180,6 +180,10 @@ def _steps(found: Fields, definition: WorkflowDefinition, report: Report, shared
     for name, entry in steps.items():
         index = len(definition.steps)
         definition.steps[name] = read_step(name, entry.key, entry.value, index, report, shared)
+    waiting = sum(step.kind in ("wait", "approve") for step in definition.steps.values())
+    if waiting > MAX_WAITING_STEPS:
+        message = f"{waiting:,} steps wait or ask for an approval; at most {MAX_WAITING_STEPS:,} are possible"
+        report.add(found.key("steps"), Code.LIMIT, message, "call workflows that wait")
     for name, entry in last.items():
         if name in steps:
             line = steps[name].key.position.line

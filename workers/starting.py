@@ -10,6 +10,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from store.executions import execution_timeout, memo, search_attributes, summary, task_timeout
 from workflows.messages import SEARCH_ATTRIBUTES, RunRequest
+from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
 
 
@@ -20,7 +21,7 @@ async def start_execution(client: Client, run: str, request: RunRequest) -> None
     try:
         await client.start_workflow(
             plan.workflow,
-            request,
+            packed_request(request),
             id=run,
             task_queue=CONTROL_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -98,6 +99,21 @@ class Admission:
         self._phase, self._said = "inside", ""
         self._keeping = asyncio.create_task(self._keep(self._ask))
         return None
+
+    def kept(self) -> dict[str, Any] | None:
+        """Return the place, for the execution in which the run goes on; it stays the same run's."""
+        if self._ask is None or self._answer is None:
+            return None
+        return {"ask": asdict(self._ask), "answer": asdict(self._answer), "phase": self._phase}
+
+    def go_on(self, kept: dict[str, Any] | None) -> None:
+        """Go on with the place of the execution before."""
+        if kept is None:
+            return
+        self._ask, self._answer = PlaceAsk(**kept["ask"]), PlaceAnswer(**kept["answer"])
+        self._phase = kept["phase"]
+        workflow.register_random_seed_callback(self._begin_anew)
+        self._keeping = asyncio.create_task(self._keep(self._ask))
 
     def hear(self, answer: PlaceAnswer) -> None:
         """Take in what `SegueSlots` says."""

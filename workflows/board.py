@@ -21,7 +21,8 @@ class Board:
         self._rows: dict[str, tuple[str, str]] = {step.id: ("waiting", "") for step in steps}
         self._counts: dict[str, int] = {"waiting": len(steps)}
         self._changes = 0
-        self._patience = max(1, min(len(steps), MAX_ROWS) // 10)
+        # Drawing looks at each step once: so many times more seldom, the longer the plan.
+        self._patience = max(1, min(len(steps), MAX_ROWS) // 10, len(steps) // 50)
 
     def note(self, transition: Transition) -> None:
         """Take in a transition; those of the run and of items are left out."""

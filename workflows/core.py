@@ -32,6 +32,7 @@ from workflows.exchange import (
     Place,
     Record,
     Retried,
+    RoomChanged,
     RunStarted,
     StartStep,
     StepCancelled,
@@ -72,7 +73,9 @@ def advance(state: State, event: Event) -> tuple[State, list[Command]]:
         return state, []
     turn = _Turn(state, event.at)
     turn.take(event)
-    turn.settle()
+    # It may come before the first event of a restored state, of which nothing follows by itself.
+    if turn.ended or not isinstance(event, RoomChanged):
+        turn.settle()
     return state, turn.commands
 
 
@@ -112,7 +115,11 @@ class _Turn:
             case Retried():
                 self.retry.begin(event)
             case Continued():
+                self.own.go_on()
                 self.retry.go_on()
+            case RoomChanged(room=room):
+                self.state.room = room
+                self._dispatch()
 
     def settle(self) -> None:
         """Propagate ends and start what may start until nothing changes, then end the run if all have ended."""
@@ -307,12 +314,11 @@ class _Turn:
 
     def _dispatch(self) -> None:
         """Fill the window from the ready queue."""
-        ready = self.state.ready
-        while (
-            ready
-            and self.state.paused is None
-            and (self.state.flying < self.graph.window or not self._counts(ready[0]))
-        ):
+        ready, room = self.state.ready, self.state.room
+        if room == 0:
+            return
+        window = self.graph.window if room is None else min(room, self.graph.window)
+        while ready and self.state.paused is None and (self.state.flying < window or not self._counts(ready[0])):
             number = ready[0]
             run = self.state.maps.get(number)
             if run is None:

@@ -109,6 +109,14 @@ class Continued:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """The history has room for so many steps in flight from now on, and no more; None: for as many as the plan lets."""
+
+    at: float
+    room: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """The first event of the restored state of a run that has ended: what failed is tried again.
 
@@ -145,6 +153,7 @@ Event: TypeAlias = (
     | HoldReleased
     | Operated
     | Continued
+    | RoomChanged
     | Retried
     | StopRequested
 )

@@ -20,6 +20,7 @@ from temporalio.exceptions import ActivityError
 
 from workflows.admission import Admission
 from workflows.board import Board
+from workflows.carrying import Carrying, Deadline
 from workflows.core import advance
 from workflows.exchange import (
     CancelStep,
@@ -31,6 +32,7 @@ from workflows.exchange import (
     Operated,
     Place,
     Record,
+    RoomChanged,
     RunStarted,
     SetTimer,
     StartChild,
@@ -50,6 +52,7 @@ from workflows.messages import (
 from workflows.operations import refusal
 from workflows.places import PLACE_SIGNAL, PlaceAnswer
 from workflows.plan import CONTROL_QUEUE, Step
+from workflows.renewal import Renewal
 from workflows.snapshot import restore
 from workflows.starting import add_search_attributes, child_run, resolved
 from workflows.state import State, begin
@@ -77,7 +80,7 @@ class _Landing:
 
 
 @workflow.defn(dynamic=True)
-class DagRun(Hearing):
+class DagRun(Carrying, Hearing):
     """A run of a plan, as a Temporal workflow; its argument is a `RunRequest`.
 
     It ends as completed with the run's output, as failed with the first cause, or as cancelled.
@@ -90,6 +93,8 @@ class DagRun(Hearing):
         self._flying: dict[Place, asyncio.Task[RawValue]] = {}
         self._timers: dict[Place, asyncio.Task[None]] = {}
         self._deadline: asyncio.Task[None] | None = None
+        self._stops_at: Deadline | None = None
+        self._renewal = Renewal(self._request.events, self._room_again)
         self._journal = Journal(workflow.info().workflow_id, self._request.workflow, self._request.version or 0)
         self._recorded = 0
         self._record_limit = RECORD_LIMIT
@@ -124,6 +129,8 @@ class DagRun(Hearing):
 
     async def _run_plan(self) -> EndRun:
         self._journal.version = self._request.version or 0
+        if self._request.carried is not None:
+            return await self._advance_to_end(self._begun_anew())
         state = self._begun()
         add_search_attributes(self._request)
         self._waits_for_place = state.graph.plan.concurrency is not None
@@ -137,13 +144,19 @@ class DagRun(Hearing):
         first = RunStarted(workflow.time()) if retry is None else await first_event(state, retry)
         # Before what people said to the run in the moment of its start.
         self._events.appendleft(first)
+        return await self._advance_to_end(state)
+
+    async def _advance_to_end(self, state: State) -> EndRun:
         self._state = state
         while True:
             state = self._work(state)
             if self._end is not None:
                 self._set_deadline(None, "")
                 return self._end
-            await self._next_event()
+            if self._may_begin_anew():
+                self._begin_anew(state)
+            else:
+                await self._next_event()
 
     def _begun(self) -> State:
         """Return the state to begin with: of a run that goes on after its end, the one it had then."""
@@ -160,14 +173,17 @@ class DagRun(Hearing):
         self._board.begin_with(state.steps)
         return state
 
+    def _failed(self, error: StepError, message: str) -> EndRun:
+        """End the run from outside of its core."""
+        self._journal.close(workflow.time(), error)
+        return EndRun("failed", message, error=error)
+
     def _mistaken(self, mistake: Exception) -> EndRun:
         """End the run after a mistake of ours: visibly, and at once, whatever state it was in."""
         workflow.logger.exception("a mistake of Segue's ends the run")
         message = f"Segue itself failed in this run ({type(mistake).__name__}: {mistake}); please report it"
-        error = StepError("InternalError", message)
-        self._journal.close(workflow.time(), error)
         self._record_limit = RECORD_MISTAKE_LIMIT
-        self._end = EndRun("failed", message, error=error)
+        self._end = self._failed(StepError("InternalError", message), message)
         return self._end
 
     @workflow.signal(name=PLACE_SIGNAL)
@@ -182,7 +198,9 @@ class DagRun(Hearing):
 
     async def _next_event(self) -> None:
         try:
-            await workflow.wait_condition(lambda: bool(self._events) and not self._admission.lost)
+            await workflow.wait_condition(
+                lambda: (bool(self._events) and not self._admission.lost) or self._may_begin_anew()
+            )
         except asyncio.CancelledError:
             reason = workflow.cancellation_reason()
             if reason is None:
@@ -194,6 +212,9 @@ class DagRun(Hearing):
 
     def _work(self, state: State) -> State:
         """Let the core take the events that have come, and do what it commands."""
+        room = self._renewal.room(state, len(self._flying))
+        if room != state.room:
+            self._events.appendleft(RoomChanged(workflow.time(), room))
         while self._events and self._end is None:
             state, commands = self._advance(state, self._events.popleft())
             for command in commands:
@@ -225,7 +246,7 @@ class DagRun(Hearing):
             case StartChild(place):
                 self._fly(
                     place,
-                    asyncio.create_task(child_run(command, self._request.depth + 1)),
+                    asyncio.create_task(child_run(command, self._request)),
                     state.graph.steps[place.number],
                 )
             case CancelStep(place):
@@ -284,6 +305,7 @@ class DagRun(Hearing):
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = None if seconds is None else asyncio.create_task(self._keep_time(seconds, reason))
+        self._stops_at = None if seconds is None else Deadline(workflow.time() + seconds, reason)
 
     async def _keep_time(self, seconds: float, reason: str) -> None:
         await workflow.sleep(seconds, summary="the run's timeout")
@@ -298,7 +320,8 @@ class DagRun(Hearing):
 
     async def _record_batches(self) -> None:
         while self._journal.last > self._recorded and self._end is None:
-            if not await self._record_batch():
+            # What the next execution cannot take along must be recorded first, however long that takes.
+            if not await self._record_batch() and not self._renewal.is_due:
                 break
         self._recording = None
 

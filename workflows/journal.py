@@ -34,6 +34,19 @@ class Journal:
         """Number from here on: what came before is another execution's, and recorded."""
         self._before = seq
 
+    def rest(self, recorded: int) -> dict[str, Any]:
+        """Return what another execution goes on with: what is not recorded, and what has begun and not ended."""
+        return {"recorded": recorded, "texts": self._texts[recorded - self._before :], "open": list(self._open)}
+
+    def rest_bytes(self, recorded: int) -> int:
+        """Return how large that is, but for names of steps."""
+        return sum(map(len, self._texts[recorded - self._before :]))
+
+    def go_on_with(self, rest: dict[str, Any]) -> None:
+        """Go on from what `rest` of the execution before gave."""
+        self._before, self._texts = rest["recorded"], list(rest["texts"])
+        self._open = dict.fromkeys(rest["open"])
+
     def append(self, transition: Transition) -> None:
         """Keep a transition under the next number: 1, 2, 3 ... without a gap.
 

@@ -128,6 +128,8 @@ class RunRequest:
             runs of before triggers could differ, they are those of the workflow's first event trigger.
         again: What lets a run that has ended go on (`retry`), or made this one from another (`rerun`).
         kept: Of a rerun: the outputs that are taken over, by step: `{"run": id, "value": ..., "output": reference}`.
+        carried: How far the run was when its history became too long (`workflows.carrying`); it goes on from there.
+        events: How long a history may become before the run begins anew; 0: as long as is usual.
     """
 
     workflow: str
@@ -142,6 +144,8 @@ class RunRequest:
     event_name: str | None = None
     again: Operation | None = None
     kept: dict[str, Any] = field(default_factory=dict)
+    carried: dict[str, Any] | None = None
+    events: int = 0
 
 
 @dataclass(slots=True)

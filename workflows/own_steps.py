@@ -35,12 +35,14 @@ class Waiting:
         name: Of the event that ends it; None: the timer does.
         condition: What must be true of the event.
         limit: Seconds after which it fails, if that comes first.
+        due: When its timer fires, seconds since the epoch.
     """
 
     since: float
     name: str | None = None
     condition: str | None = None
     limit: float | None = None
+    due: float | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class Asking:
     since: float
     action: dict[str, Any]
     answers: dict[str, Answer] = field(default_factory=dict)
+    due: float | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class Calling:
     attempt: int = 1
     resting: bool = False
     out_of_time: str = ""
+    due: float | None = None
 
     @property
     def run(self) -> str:

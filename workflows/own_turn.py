@@ -28,6 +28,7 @@ from workflows.own_steps import (
     Asking,
     Begun,
     Calling,
+    OwnStep,
     Waiting,
     approval,
     approval_reason,
@@ -69,7 +70,7 @@ class OwnTurn:
             begun = self._going_on(place, own, begun)
         self.turn.record(task.key, "running", f"{begun.sentence}; {why.sentence}", {**why.detail, **begun.detail})
         if begun.seconds is not None:
-            self.turn.commands.append(SetTimer(place, begun.seconds))
+            self._set_timer(place, own, begun.seconds)
         if isinstance(own, Calling):
             self._start_child(place, own)
         elif isinstance(own, Waiting) and own.name is not None:
@@ -93,7 +94,17 @@ class OwnTurn:
         else:
             self._end(place, "cancelled", reason)
 
+    def go_on(self) -> None:
+        """Set the timers anew, in a state that was restored: what waits, waits as it did, and no longer."""
+        for place, own in self.state.own.items():
+            if own.due is not None:
+                self._set_timer(place, own, max(0.0, own.due - self.turn.at))
+
     # Timers.
+
+    def _set_timer(self, place: Place, own: OwnStep, seconds: float) -> None:
+        own.due = self.turn.at + seconds
+        self.turn.commands.append(SetTimer(place, seconds))
 
     def timer_fired(self, place: Place) -> None:
         """Take in that a step's timer has run down."""
@@ -222,7 +233,7 @@ class OwnTurn:
         del self.state.own[place]
         place = replace(place, generation=self.turn.next_generation(place.number, place.item))
         self.state.own[place] = own
-        self.turn.commands.append(SetTimer(place, delay))
+        self._set_timer(place, own, delay)
         detail = {**called(own), "next_at": time_text(self.turn.at + delay)}
         reason = f"attempt {own.attempt} failed: {failed(error)}"
         self.turn.record(self.turn.key(place.number, place.item), "retrying", reason, detail)
@@ -244,7 +255,7 @@ class OwnTurn:
             own.attempt += 1
             seconds = attempt_limit(own, step, self.turn.at)
             if seconds is not None:
-                self.turn.commands.append(SetTimer(place, seconds))
+                self._set_timer(place, own, seconds)
             self._start_child(place, own)
             self.turn.record(self.turn.key(place.number, place.item), "running", calling(own), called(own))
 

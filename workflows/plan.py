@@ -10,15 +10,19 @@ This module never parses what users write (`translator`) and never decides what 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, cast
 
 PLAN_VERSION = 1
 
-MAX_PLAN_STEPS = 1_500
-"""One run is one Temporal execution, which ends at 10,240 events; a step costs about six of them."""
+MAX_PLAN_STEPS = 10_000
+"""A run of so many begins anew some twenty times, and its plan and how far it is still fit into one message."""
+MAX_WAITING_STEPS = 1_500
+"""Steps of a plan that may wait, for a time, an event or an answer, all at once: each has a timer in each history."""
 MAX_MAP_ITEMS = 1_000
 MAX_PARALLEL_LIMIT = 1_000
 """Temporal refuses a command that makes 2,000 activities pending, and the run then hangs."""
@@ -261,7 +265,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as a JSON object; `from_json` is its inverse."""
-        return cast(dict[str, Any], json.loads(json.dumps(asdict(self), allow_nan=False)))
+        return cast(dict[str, Any], _plain(self))
 
     def compact(self) -> dict[str, Any]:
         """Return the plan as short JSON, without the fields that have their default; `from_json` reads it too."""
@@ -297,14 +301,37 @@ class Plan:
         return cls(**values)
 
 
+def _plain(value: Any) -> Any:
+    """Return a value as JSON, with all fields of the dataclasses in it."""
+    known = _defaults(type(value))
+    if known is not None:
+        return {name: _plain(getattr(value, name)) for name, _ in known}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
 def _given(value: Any) -> Any:
     """Return the dataclasses in a value as objects without the fields that have their default."""
-    if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((each, getattr(value, each.name)) for each in fields(value))
-        return {each.name: _given(held) for each, held in pairs if held != _default(each)}
+    known = _defaults(type(value))
+    if known is not None:
+        pairs = ((name, getattr(value, name), default) for name, default in known)
+        return {name: _given(held) for name, held, default in pairs if held != default}
     if isinstance(value, tuple | list):
         return [_given(each) for each in value]
     return value
+
+
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...] | None:
+    """Return the fields of a dataclass with their defaults; None: it is none."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = tuple((each.name, _default(each)) for each in fields(kind)) if is_dataclass(kind) else None
+    return _KNOWN[kind]
+
+
+_KNOWN: dict[type, tuple[tuple[str, Any], ...] | None] = {}
 
 
 def _default(each: Field[Any]) -> Any:
@@ -314,12 +341,27 @@ def _default(each: Field[Any]) -> Any:
 def _step(document: dict[str, Any]) -> Step:
     values = dict(document)
     values["needs"] = tuple(Edge(**edge) for edge in document.get("needs", ()))
-    retry = dict(document.get("retry", {}))
-    retry["unless"] = tuple(retry.get("unless", ()))
-    values["retry"] = Retry(**retry)
-    values["timeout"] = Timeout(**document.get("timeout", {}))
-    values["map"] = _map(document.get("map"))
+    values["retry"] = _shared(_retry, document.get("retry"))
+    values["timeout"] = _shared(_timeout, document.get("timeout"))
+    if "map" in document:
+        values["map"] = _map(document["map"])
     return Step(**values)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _retry(text: str) -> Retry:
+    fields_given = json.loads(text)
+    return Retry(**{**fields_given, "unless": tuple(fields_given.get("unless", ()))})
+
+
+@functools.lru_cache(maxsize=1_000)
+def _timeout(text: str) -> Timeout:
+    return Timeout(**json.loads(text))
+
+
+def _shared(make: Callable[[str], Any], document: dict[str, Any] | None) -> Any:
+    """Return what a document says; thousands of steps say the same, and share it."""
+    return make(json.dumps(document) if document else "{}")
 
 
 def _map(document: dict[str, Any] | None) -> Map | None:

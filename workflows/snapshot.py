@@ -1,7 +1,8 @@
 """The state of a run as one small message, and the state that comes back from it.
 
 A run goes on from it in another execution: after its end, when failed steps are tried again, and wherever a history is
-to begin anew. What is in flight is not in it: such a step waits again, in its next generation. What nobody will read
+to begin anew. What workers have in flight is not in it: such a step waits again, in its next generation. After the end
+of a run so does what the interpreter itself runs; where a run merely begins anew, that goes on. What nobody will read
 any more is left out, so the message grows with the width of the plan and not with its length. Reasons are not in it
 either: they are recorded.
 
@@ -16,7 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal, cast
 
-from workflows.exchange import StopRequested
+from workflows.carried_steps import own_again, own_kept
+from workflows.exchange import Place, StopRequested
 from workflows.expressions import ExpressionError
 from workflows.graph import Graph
 from workflows.maps import MapRun
@@ -30,7 +32,7 @@ from workflows.messages import (
     StepResult,
     StepState,
 )
-from workflows.own_steps import Calling
+from workflows.own_steps import Calling, OwnStep
 from workflows.plan import Retry, Step, Timeout
 from workflows.reruns import templates_of
 from workflows.state import Held, State, begin
@@ -44,9 +46,12 @@ MAX_HEARD_BYTES = 300_000
 """Of events for `wait` steps that have not begun."""
 MAX_MESSAGE = 300
 """Characters kept of an error: what a step said in full is recorded."""
+MAX_WHOLE_ERRORS = 200_000
+"""Bytes of errors that are carried as they are, with what they hold, where a run merely begins anew."""
 
 _LETTERS: dict[str, str] = {
     "waiting": "w",
+    "queued": "q",
     "running": "r",
     "held": "h",
     "succeeded": "s",
@@ -63,25 +68,53 @@ class SnapshotTooLarge(ValueError):
     """The outputs that the rest of the run reads do not fit into one message."""
 
 
-def snapshot(state: State) -> dict[str, JSON]:
-    """Return the state as JSON; `restore` is the inverse, but for what is in flight.
+def snapshot(state: State, limit: int | None = None) -> dict[str, JSON]:
+    """Return the state as JSON, of a run that has ended or may be said to; `restore` is the inverse.
+
+    Args:
+        state: Of the run.
+        limit: Bytes that it may have; None: `MAX_SNAPSHOT_BYTES`.
 
     Raises:
         SnapshotTooLarge: Its outputs do not fit into one message.
     """
+    limit = MAX_SNAPSHOT_BYTES if limit is None else limit
+    document = _document(state, {}, _Errors(0))
+    size = json_size(document)
+    if size > limit:
+        raise SnapshotTooLarge(
+            f"the outputs that the rest of the run reads come to {size:,} bytes; at most {limit:,} can be carried over"
+        )
+    return document
+
+
+def whole_snapshot(state: State) -> dict[str, JSON]:
+    """Return the state as JSON, of a run that begins anew while no worker and no child has anything of it.
+
+    What waits, for the time, an event, an answer or its next attempt, is in it. It may be of any size.
+    """
+    return {**_document(state, state.own, _Errors(MAX_WHOLE_ERRORS)), "own": own_kept(state.own)}
+
+
+def _document(state: State, own: Mapping[Place, OwnStep], errors: _Errors) -> dict[str, JSON]:
+    """Return a state, in which these steps go on as they are, and whatever else is in flight is tried again."""
     letters, generations = [], {}
+    waits: dict[int, set[int | None]] = {}
+    for place in own:
+        waits.setdefault(place.number, set()).add(place.item)
     for number, found in enumerate(state.steps):
         over = found in TERMINAL_STEP_STATES or found in ("waiting", "held")
-        mapped = found == "running" and number in state.maps
-        letters.append(_LETTERS[found] if over or mapped else _LETTERS["waiting"])
-        generation = state.generations[number] + (0 if over or mapped else 1)
+        stays = over or (found == "running" and (number in state.maps or number in waits))
+        letters.append(_LETTERS[found] if stays else _LETTERS["waiting"])
+        generation = state.generations[number] + (0 if stays else 1)
         if found == "succeeded" and number in state.maps:
             # The map may be left out below; its items' numbers must not be used again, should it begin anew.
             generation = max([generation, *state.maps[number].generations])
         if generation:
             generations[number] = generation
     read = _still_read(state)
-    document = {
+    calls = state.calls if own else _calls(state)
+    return {
         "format": FORMAT,
         "seq": state.seq,
         "started_at": state.scope["run"]["started_at"],
@@ -89,29 +122,26 @@ def snapshot(state: State) -> dict[str, JSON]:
         "states": "".join(letters),
         "generations": _pairs(generations),
         "outputs": [[n, _output(state, n)] for n in range(len(state.steps)) if _has_output(state, n, read)],
-        "errors": [[number, *_error_kept(error)] for number, error in state.errors.items()],
-        "maps": [[n, _map(run)] for n, run in state.maps.items() if state.steps[n] != "succeeded" or n in read],
+        "errors": [[number, *errors.kept(error)] for number, error in state.errors.items()],
+        "maps": [
+            [n, _map(run, {item for item in waits.get(n, ()) if item is not None}, errors)]
+            for n, run in state.maps.items()
+            if state.steps[n] != "succeeded" or n in read
+        ],
         "losses": [[number, item, count] for (number, item), count in state.losses.items()],
-        "held": [[number, _held(held)] for number, held in state.held.items()],
+        "held": [[number, _held(held, errors)] for number, held in state.held.items()],
         "heard": _heard(state.heard),
         "stop": asdict(state.stop) if state.stop else None,
         "finals": state.finals,
         "finals_stopped": state.finals_stopped,
         "paused": asdict(state.paused) if state.paused else None,
         "said": list(state.said),
-        "calls": [[number, item, run] for (number, item), run in _calls(state).items()],
+        "calls": [[number, item, run] for (number, item), run in calls.items()],
         "executions": state.executions,
         "retried": asdict(state.retried) if state.retried and state.executions else None,
         "changes": _pairs(state.changes),
         "operations": list(state.operations),
     }
-    size = json_size(document)
-    if size > MAX_SNAPSHOT_BYTES:
-        raise SnapshotTooLarge(
-            f"the outputs that the rest of the run reads come to {size:,} bytes; at most {MAX_SNAPSHOT_BYTES:,} "
-            "can be carried over"
-        )
-    return document
 
 
 def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> State:
@@ -120,7 +150,7 @@ def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> Stat
     Args:
         run: The run's id.
         request: As the run was started with it; it carries the plan.
-        document: What `snapshot` gave.
+        document: What `snapshot` or `whole_snapshot` gave.
 
     Raises:
         ValueError: The snapshot is of another plan, or of a newer format.
@@ -146,6 +176,8 @@ def restore(run: str, request: RunRequest, document: Mapping[str, JSON]) -> Stat
     state.said = dict.fromkeys(document.get("said", ()))
     state.calls = {(number, item): child for number, item, child in document["calls"]}
     state.operations = dict.fromkeys(document["operations"])
+    state.own = own_again(document.get("own", []), state.graph.steps)
+    state.flying = sum(isinstance(own, Calling) for own in state.own.values())
     # Not in snapshots of before a run that goes on after its end could begin a new history on its way.
     state.executions = dict(document.get("executions") or {})
     retried = document.get("retried")
@@ -250,9 +282,23 @@ def _given(values: Iterable[JSON]) -> list[JSON]:
     return [[number, value] for number, value in enumerate(values) if value is not None and value != 0]
 
 
-def _error_kept(error: StepError) -> list[JSON]:
-    facts = {name: fact for name, fact in error.detail.items() if isinstance(fact, int | float | bool) or fact is None}
-    return [error.type, error.message[:MAX_MESSAGE], facts]
+class _Errors:
+    """Errors as they are kept: whole while there is room for it, and then what fits everywhere."""
+
+    def __init__(self, room: int) -> None:
+        self.whole = room > 0
+        self._room = room
+
+    def kept(self, error: StepError) -> list[JSON]:
+        """Return the error's type, message and detail."""
+        if self._room > 0:
+            self._room -= json_size([error.message, error.detail])
+            if self._room >= 0:
+                return [error.type, error.message, error.detail]
+        facts = {
+            name: fact for name, fact in error.detail.items() if isinstance(fact, int | float | bool) or fact is None
+        }
+        return [error.type, error.message[:MAX_MESSAGE], facts]
 
 
 def _calls(state: State) -> dict[tuple[int, int | None], str]:
@@ -273,26 +319,30 @@ def _heard(messages: list[Event]) -> list[JSON]:
     return kept
 
 
-def _held(held: Held) -> dict[str, JSON]:
-    error = held.error and StepError(*_error_kept(held.error))
+def _held(held: Held, errors: _Errors) -> dict[str, JSON]:
+    error = held.error and StepError(*errors.kept(held.error))
     result = held.result and asdict(held.result)
-    return {"reason": held.reason[:MAX_MESSAGE], "error": error and asdict(error), "result": result}
+    kept = {"reason": held.reason[:MAX_MESSAGE], "error": error and asdict(error), "result": result}
+    return {**kept, "detail": held.detail} if errors.whole else kept
 
 
 def _held_again(kept: Mapping[str, JSON]) -> Held:
     error, result = kept["error"], kept["result"]
-    return Held(kept["reason"], StepError(**error) if error else None, StepResult(**result) if result else None, {})
+    detail = dict(kept.get("detail", {}))
+    return Held(kept["reason"], StepError(**error) if error else None, StepResult(**result) if result else None, detail)
 
 
-def _map(run: MapRun) -> dict[str, JSON]:
-    """Return a map; items in flight are to be tried again, in their next generation."""
-    listed = set(run.again)
+def _map(run: MapRun, waits: set[int], errors: _Errors) -> dict[str, JSON]:
+    """Return a map; items in flight are to be tried again, in their next generation, but for those that just wait."""
+    other = {*run.again, *waits}
     flying = [item for item, state in enumerate(run.states[: run.following]) if state in (None, "queued")]
-    flying = [item for item in flying if item not in listed]
+    flying = [item for item in flying if item not in other]
     generations = list(run.generations)
     for item in flying:
         generations[item] += 1
     letters = [_NOT_BEGUN if state in (None, "queued") else _LETTERS[state] for state in run.states]
+    for item in waits:
+        letters[item] = _LETTERS["queued"]
     return {
         "items": run.items,
         "paths": [list(path) for path in run.paths] if any(len(path) > 1 for path in run.paths) else None,
@@ -302,7 +352,7 @@ def _map(run: MapRun) -> dict[str, JSON]:
         "outputs": [[item, value] for item, value in enumerate(run.outputs) if value is not None],
         "references": _given(run.references),
         "generations": _given(generations),
-        "errors": [[item, *_error_kept(error)] for item, error in run.errors.items()],
+        "errors": [[item, *errors.kept(error)] for item, error in run.errors.items()],
         "again": [*flying, *run.again],
         "following": run.following,
     }
@@ -319,6 +369,7 @@ def _map_again(kept: Mapping[str, JSON]) -> MapRun:
             getattr(run, name)[item] = value
     run.errors = {item: StepError(kind, said, facts) for item, kind, said, facts in kept["errors"]}
     run.again, run.following = deque(kept["again"]), kept["following"]
+    run.flying = run.states.count("queued")
     done: list[Literal[0, 1]] = [1 if state == "succeeded" else 0 for state in run.states]
     run.succeeded, run.skipped = sum(done), run.states.count("skipped")
     run.size = sum(json_size(value) for value, one in zip(run.outputs, done, strict=True) if one)

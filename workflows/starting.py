@@ -42,18 +42,19 @@ async def resolved(request: RunRequest) -> RunRequest:
     except ActivityError as error:
         raise error.cause or error from None
     # Who has a run go on after its end is not in what was resolved at its beginning.
-    return replace(found, again=request.again or found.again)
+    return replace(found, again=request.again or found.again, events=request.events)
 
 
-async def child_run(start: StartChild, depth: int) -> RawValue:
+async def child_run(start: StartChild, parent: RunRequest) -> RawValue:
     """Run another workflow to its end; one that has ended before goes on, where the core says so."""
     request = RunRequest(
         start.workflow,
         version=start.version,
         params=start.params,
         cause=Cause("workflow", workflow.info().workflow_id),
-        depth=depth,
+        depth=parent.depth + 1,
         again=start.again,
+        events=parent.events,
     )
     reuse = WorkflowIDReusePolicy
     child = await workflow.start_child_workflow(

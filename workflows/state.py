@@ -5,8 +5,9 @@ Only `workflows.core` changes it.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workflows.exchange import Place, StopRequested
@@ -15,6 +16,7 @@ from workflows.inputs import RunIdentity, run_scope
 from workflows.maps import MapRun
 from workflows.messages import Event, Operation, RunRequest, StepError, StepResult, StepState
 from workflows.own_steps import OwnStep
+from workflows.packing import PACKED, unpacked
 from workflows.plan import Plan
 from workflows.reasons import Why
 
@@ -68,6 +70,7 @@ class State:
         finals: Whether the `finally` steps have begun.
         finals_stopped: Whether they are to end early too.
         paused: Who has paused the run: nothing starts.
+        room: How many steps may be in flight besides the plan's own limit; at 0 nothing starts.
         verdicts: What people said of steps and items in flight, which are being cancelled for it.
         said: Steps that somebody skipped or marked; they stay so when the run goes on after its end.
         calls: The latest child of each `workflow` step, or item, that did not succeed.
@@ -102,6 +105,7 @@ class State:
     finals_stopped: bool = False
     ended: bool = False
     paused: Operation | None = None
+    room: int | None = None
     verdicts: dict[tuple[int, int | None], Verdict] = field(default_factory=dict)
     said: dict[int, None] = field(default_factory=dict)
     calls: dict[tuple[int, int | None], str] = field(default_factory=dict)
@@ -124,6 +128,18 @@ class State:
             del self.losses[place]
 
 
+def graph_of(document: dict[str, Any]) -> Graph:
+    """Return the graph of a plan; runs of the same large plan, and one that begins anew, share it."""
+    if set(document) == {PACKED}:
+        return _graph_of_packed(document[PACKED])
+    return Graph.of(Plan.from_json(document))
+
+
+@functools.lru_cache(maxsize=8)
+def _graph_of_packed(text: str) -> Graph:
+    return Graph.of(Plan.from_json(unpacked({PACKED: text})))
+
+
 def begin(run: str, request: RunRequest) -> State:
     """Return the state of a run before its first event.
 
@@ -137,8 +153,9 @@ def begin(run: str, request: RunRequest) -> State:
     """
     if request.plan is None:
         raise ValueError("the run has no plan")
-    plan = Plan.from_json(request.plan)
-    graph = Graph.of(plan)
+    graph = graph_of(request.plan)
+    request = replace(request, kept=unpacked(request.kept))
+    plan = graph.plan
     identity = RunIdentity(run, request.workflow, request.version or 0, request.bundle, plan.code.requirements)
     return State(
         graph=graph,

@@ -38,6 +38,7 @@ from store.runs import (
 from store.vars import get_vars
 from store.workflows import get_version, get_workflow
 from workflows.messages import TERMINAL_RUN_STATES, Cause, RunRequest, RunState
+from workflows.packing import packed_request
 from workflows.params import ParamsError, check_params
 from workflows.plan import Plan
 
@@ -193,7 +194,7 @@ async def _request(database: Database, body: StartRun, actor: str) -> tuple[Plan
 
 def require_fitting(request: RunRequest) -> None:
     """Refuse what Temporal would not take."""
-    size = len(json.dumps(asdict(request)).encode())
+    size = len(json.dumps(asdict(packed_request(request))).encode())
     if size > MAX_REQUEST_BYTES:
         what = "plan, params, vars and kept outputs" if request.kept else "plan, params and vars"
         detail = f"{what} have {size:,} bytes together; a run can carry {MAX_REQUEST_BYTES:,}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from store.vars import set_var
 from store.workflows import deploy_workflow
 from workflows.messages import RECORD_RUN, RESOLVE_RUN, Cause, RunRecords, RunRequest, Transition
 from workflows.plan import Plan, Step, Trigger
+from workflows.state import begin
 
 PARAMS: dict[str, dict[str, Any]] = {
     "rows": {"type": "integer", "minimum": 1},
@@ -66,6 +68,15 @@ def test_they_have_the_names_that_the_interpreter_calls() -> None:
         for a in (ControlActivities.resolve_run, ControlActivities.record_run)
     }
     assert names == {RESOLVE_RUN, RECORD_RUN}
+
+
+async def test_a_large_plan_is_resolved_to_what_fits_into_one_message(database: Database) -> None:
+    large = Plan("train", tuple(Step(f"s{n}", "shell", {"script": "train " * 30}) for n in range(2_000)))
+    await deploy_workflow(database, large, {}, None)
+    for _ in range(2):
+        resolved = await resolve(database, RunRequest("train"))
+        assert len(json.dumps(asdict(resolved))) < 100_000
+        assert begin("train-1", resolved).graph.plan == large
 
 
 async def test_a_scheduled_run_gets_the_newest_version_checked_params_and_vars(database: Database) -> None:

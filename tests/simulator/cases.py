@@ -24,8 +24,8 @@ _WINDOWS = (1, 2, 2, 3, 5, 200, 200)
 _RETRIES = ({"attempts": 2}, {"attempts": 3, "delay": 7.0}, {"attempts": 3, "delay": 4.0, "unless": ["Fatal"]})
 
 TROUBLES = (
-    *("again", "again", "late", "crash", "crash", "carry", "stop", "pause", "skip", "mark", "change"),
-    *("hear", "answer", "limit", "race", "lost_run"),
+    *("again", "again", "late", "crash", "crash", "carry", "anew", "room", "stop", "stop", "pause", "skip"),
+    *("mark", "change", "hear", "answer", "limit", "race", "lost_run"),
 )
 """What may befall a run besides the ends of its steps; `tests.simulator.moves` has the meaning of each."""
 

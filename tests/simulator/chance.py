@@ -43,6 +43,9 @@ class Player:
             left = chance.randint(5, MAX_MOVES)
             while not run.over and left:
                 left -= 1
+                # The moments in which this can be are rare.
+                if "anew" in self.case.troubles and chance.random() < 0.3:
+                    run.make(("anew",))
                 move = self._trouble() if chance.random() < self.case.trouble else None
                 if move is None or not run.make(move):
                     self._go_on()
@@ -68,6 +71,10 @@ class Player:
         if run.listening:
             open_moves.append(("hear", ""))
         open_moves += [("release", key) for key, state in ledger.states.items() if state == "held"]
+        if not open_moves and run.oracle.room is not None:
+            if not (chance.random() < 0.5 and run.make(("anew",))):
+                run.make(("room", None))
+            return
         if not open_moves or (ledger.run == "paused" and chance.random() < 0.2):
             run.make(("operate", "resume", self._name(), [], {}))
             if not open_moves and not run.over and run.ledger.run != "paused":
@@ -103,8 +110,10 @@ class Player:
         match kind:
             case "again" | "late":
                 return (kind, *chance.choice(list(run.past))) if run.past else None
-            case "crash" | "carry" | "limit":
+            case "crash" | "carry" | "anew" | "limit":
                 return (kind,)
+            case "room":
+                return (kind, chance.choice((0, 0, 1, 2, None)))
             case "race":
                 return (kind, chance.choice(list(ledger.timers))) if ledger.timers else None
             case "stop":

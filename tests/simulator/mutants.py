@@ -42,8 +42,8 @@ MUTANTS = (
     Mutant(
         "the window is one too wide",
         "core",
-        "self.state.flying < self.graph.window",
-        "self.state.flying <= self.graph.window",
+        "self.state.flying < window",
+        "self.state.flying <= window",
     ),
     Mutant(
         "a slot leaks when an item fails",
@@ -54,8 +54,26 @@ MUTANTS = (
     Mutant(
         "a paused run starts steps",
         "core",
-        "and self.state.paused is None\n",
-        "and (self.state.paused is None or ready[0] not in self.state.maps)\n",
+        "and self.state.paused is None and (",
+        "and (self.state.paused is None or ready[0] not in self.state.maps) and (",
+    ),
+    Mutant(
+        "what waits begins its time anew with the history",
+        "own_turn",
+        "max(0.0, own.due - self.turn.at)",
+        "max(9.0, own.due - self.turn.at)",
+    ),
+    Mutant(
+        "a map's items start where the history has no room",
+        "core",
+        "if room == 0:\n            return",
+        "if room == 0 and not (ready and ready[0] in self.state.maps):\n            return",
+    ),
+    Mutant(
+        "nothing starts when there is room again",
+        "core",
+        "self.state.room = room\n                self._dispatch()",
+        "self.state.room = room",
     ),
     Mutant("a stopped run starts what was ready", "core", "self.state.ready.clear()", "pass"),
     Mutant(
@@ -146,7 +164,7 @@ MUTANTS = (
     Mutant(
         "what was in flight waits under its old number",
         "snapshot",
-        "+ (0 if over or mapped else 1)",
+        "+ (0 if stays else 1)",
         "+ 0",
     ),
     Mutant(

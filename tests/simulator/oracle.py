@@ -25,11 +25,13 @@ from tests.simulator.meaning import (
 )
 from workflows.exchange import (
     Command,
+    Continued,
     EndRun,
     Event,
     Place,
     Record,
     Retried,
+    RoomChanged,
     StartStep,
     StopRequested,
 )
@@ -73,6 +75,7 @@ class Oracle:
         self.anew: set[str] = set()
         self.main_anew = False
         self.begun = False
+        self.room: int | None = None
 
     # Names.
 
@@ -93,7 +96,8 @@ class Oracle:
     @property
     def _hindered(self) -> bool:
         """Whether nothing may start now, whatever rules say."""
-        return self.ledger.run == "paused" or self.ledger.taken >= self.window
+        room = self.window if self.room is None else self.room
+        return self.ledger.run == "paused" or self.ledger.taken >= min(room, self.window)
 
     # Before an event.
 
@@ -107,7 +111,12 @@ class Oracle:
                 elif self.main_over:
                     self.finals_stopped = True
             case Retried(operation=operation):
+                self.room = None
                 self._go_on(operation)
+            case Continued():
+                self.room = None
+            case RoomChanged(room=room):
+                self.room = room
             case _:
                 pass
         self.begun = True
@@ -227,6 +236,8 @@ class Oracle:
         """Check what must be so whenever something starts that was not in flight."""
         if self.ledger.run == "paused":
             raise Violation("a paused run starts nothing", key)
+        if self.room == 0:
+            raise Violation("a run without room starts nothing", key)
         if self.stopped_before and self.stops(step):
             raise Violation("a stopped run starts nothing", key)
 
@@ -328,7 +339,7 @@ class Oracle:
         if "phase" in step and not self.main_over:
             return
         said = verdict(step, self.known)
-        if said == "open":
+        if said == "open" or (said == "start" and self.room == 0):
             return
         takes_a_place = said == "start" and name not in self.case.kept and "map" not in step
         if not (takes_a_place and self._hindered):

@@ -8,13 +8,13 @@ an end in order (`drain`), which shows that the run does not hang.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from tests.simulator.bookkeeping import accepts, counts
 from tests.simulator.cases import Case
-from tests.simulator.comparing import difference, outline, sizes
+from tests.simulator.comparing import outline, sizes
+from tests.simulator.journeys import RUN, Journeys
 from tests.simulator.ledger import Ledger, Violation
 from tests.simulator.oracle import Oracle
 from tests.simulator.reported import landed
@@ -22,14 +22,13 @@ from workflows.core import advance
 from workflows.exchange import (
     AnswerGiven,
     Command,
-    Continued,
     Event,
     EventArrived,
     HoldReleased,
     Operated,
     Place,
     Record,
-    Retried,
+    RoomChanged,
     RunStarted,
     StepCancelled,
     StepFailed,
@@ -39,21 +38,16 @@ from workflows.exchange import (
 )
 from workflows.messages import Answer, Operation, Release, StepError, StepResult
 from workflows.messages import Event as Message
-from workflows.operations import MAX_OPERATIONS, refusal
-from workflows.own_steps import MAX_HEARD
-from workflows.retrying import calls_to_look_at
-from workflows.snapshot import restore, snapshot
+from workflows.operations import refusal
 from workflows.state import State, begin
-from workflows.values import json_size
 
 Move: TypeAlias = tuple[Any, ...]
-RUN = "sim-1"
 MAX_DRAIN = 600
 """Moves within which a run must end once nothing hinders it any more."""
 MOVE_SECONDS = 1.0
 
 
-class Simulation:
+class Simulation(Journeys):
     """A run in progress.
 
     Attributes:
@@ -91,6 +85,8 @@ class Simulation:
     def make(self, move: Move) -> bool:
         """Make a move; say False when it cannot be made."""
         kind, *rest = move
+        if kind in ("carry", "anew") and self.fired:
+            return False  # the interpreter hears first of what has come already
         self.tried.append(move)
         waiting, self.fired = self.fired, []
         if not _MOVES[kind](self, *rest):
@@ -250,6 +246,13 @@ class Simulation:
         self.deliver(StopRequested(self.ledger.now, why, f"it was stopped: {why}"))
         return True
 
+    def _room(self, room: int | None) -> bool:
+        """The history gets short, or has room again."""
+        if self.over:
+            return False
+        self.deliver(RoomChanged(self.ledger.now, room))
+        return True
+
     def _operate(self, kind: Any, name: str, steps: list[str], fields: dict[str, Any]) -> bool:
         operation = Operation(name, kind, "ada", "as they say", list(steps), **fields)
         if name in self.operations or self.over:
@@ -263,76 +266,6 @@ class Simulation:
         if not self.deliver(Operated(self.ledger.now, operation)) and not (kind == "pause" and paused):
             raise Violation("an operation that is accepted is done", f"{kind} {steps}")
         return True
-
-    # What happens to the process.
-
-    def _crash(self) -> bool:
-        """The process dies; another one gets the events again."""
-        state = self._first_state()
-        for event, commands in self.log:
-            state, again = advance(state, event)
-            if again != commands:
-                raise Violation("the same events give the same commands", f"{event}: {again}, before {commands}")
-        if state != self.state:
-            raise Violation("the same events give the same state", difference(state, self.state))
-        self.state = state
-        return True
-
-    def _first_state(self) -> State:
-        if self.base is None:
-            return begin(RUN, self.request)
-        return restore(RUN, self.request, json.loads(self.base))
-
-    def _carry(self) -> bool:
-        """The history begins anew, where nothing is in flight: the state travels as a message."""
-        ledger = self.ledger
-        if self.over or ledger.flying or ledger.calls or ledger.timers or self.listening or self.asking or self.fired:
-            return False
-        before, self.shadow = self.state, None
-        self._travel()
-        if self.deliver(Continued(ledger.now)):
-            raise Violation("a snapshot changes nothing", "something starts that could have started before")
-        self.shadow = before
-        return True
-
-    def _lost_run(self, named: list[str], children: bool) -> bool:
-        """The execution is terminated, and the run goes on in another: what was in flight is lost."""
-        return self._go_on(named, children) if not self.over else False
-
-    def _retry(self, named: list[str], children: bool) -> bool:
-        """The run goes on after its end."""
-        return self._go_on(named, children) if self.over else False
-
-    def _go_on(self, named: list[str], children: bool) -> bool:
-        ledger = self.ledger
-        self.fired.clear()
-        self.listening.clear()
-        self.asking.clear()
-        ledger.forget()
-        self.shadow = None
-        self._travel()
-        name = f"retry{len(self.operations)}"
-        self.operations[name] = None
-        found = {run: f"x-{run}" for run in calls_to_look_at(self.state)} if children else {}
-        self.deliver(Retried(ledger.now, Operation(name, "retry", "ada", steps=named), found))
-        return True
-
-    def _travel(self) -> None:
-        """Let the state become a message and come back; a second time, nothing more changes."""
-        document = snapshot(self.state)
-        self._is_small(document)
-        self.base = json.dumps(document)
-        self.log.clear()
-        self.state = self._first_state()
-        again = json.loads(json.dumps(snapshot(self.state)))
-        if again != json.loads(self.base):
-            raise Violation("a snapshot comes back as it was", difference(again, json.loads(self.base)))
-
-    def _is_small(self, document: dict[str, Any]) -> None:
-        items = sum(len(run) for run in self.oracle.items.values())
-        bound = 4_000 + 1_500 * len(self.case.steps) + 700 * items + 300 * MAX_HEARD + 20 * MAX_OPERATIONS
-        if json_size(document) > bound:
-            raise Violation("the state stays small", f"{json_size(document)} bytes; at most {bound}")
 
     # The end.
 
@@ -364,7 +297,9 @@ class Simulation:
         if self.listening:
             return ("hear", f"drain{len(self.tried)}", 9)
         held = next((key for key, state in ledger.states.items() if state == "held"), None)
-        return None if held is None else ("release", held, "fail")
+        if held is not None:
+            return ("release", held, "fail")
+        return None if self.oracle.room is None else ("room", None)
 
 
 _MOVES: dict[str, Any] = {
@@ -385,6 +320,8 @@ _MOVES: dict[str, Any] = {
     "operate": Simulation._operate,
     "crash": Simulation._crash,
     "carry": Simulation._carry,
+    "anew": Simulation._anew,
+    "room": Simulation._room,
     "lost_run": Simulation._lost_run,
     "retry": Simulation._retry,
 }

@@ -18,9 +18,9 @@ LARGE = {
     "an integer of 200,000 digits": HEAD + STEPS + "max_parallel: " + "9" * 200_000,
     "NUL": HEAD + STEPS + "description: \0" * 50_000,
     "halves of surrogate pairs": HEAD + STEPS + "description: \ud800" * 50_000,
-    "ten thousand steps": HEAD
+    "eleven thousand steps": HEAD
     + "steps:\n  s0: {run: x}\n"
-    + "".join(f"  s{n}: {{run: echo {n}, needs: [s{n - 1}]}}\n" for n in range(1, 10_000)),
+    + "".join(f"  s{n}: {{run: echo {n}, needs: [s{n - 1}]}}\n" for n in range(1, 11_000)),
     "many maps inside each other": HEAD + "steps: {a: {run: x, map: [" + "{over: [1]}," * 80_000 + "]}}",
     "many approvers": HEAD + "steps: {a: {approve: {quorum: 0, by: [" + "ada," * 200_000 + "]}}}",
     "a large form": HEAD + "steps: {a: {approve: {form: {" + "".join(f"f{n}: {{}}," for n in range(70_000)) + "}}}}",
@@ -57,6 +57,9 @@ LARGE = {
 
 ACCEPTED = {
     "the most steps": HEAD
+    + "steps:\n"
+    + "".join(f"  s{n}: {{run: x, needs: [s{max(0, n - 100)}]}}\n" if n else "  s0: {run: x}\n" for n in range(10_000)),
+    "many edges": HEAD
     + "steps:\n"
     + "".join(
         f"  s{n}: {{run: x, needs: [{', '.join(f's{m}' for m in range(max(0, n - 5), n))}]}}\n" for n in range(1_500)

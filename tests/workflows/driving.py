@@ -12,6 +12,7 @@ from workflows.exchange import (
     CancelStep,
     CancelTimer,
     Command,
+    Continued,
     EndRun,
     Event,
     EventArrived,
@@ -44,7 +45,7 @@ from workflows.messages import (
 )
 from workflows.messages import Event as Message
 from workflows.plan import Edge, Plan, Step
-from workflows.snapshot import restore, snapshot
+from workflows.snapshot import restore, snapshot, whole_snapshot
 from workflows.state import State, begin
 
 Needs = str | Sequence[str] | Mapping[str, str | None]
@@ -183,6 +184,19 @@ class Drive:
         self.flying.clear()
         self.children.clear()
         self.timers.clear()
+
+    def begin_anew(self) -> None:
+        """Go on in the state that comes back from the whole snapshot, in which waits and their timers are too."""
+        assert not self.flying
+        assert not self.children
+        before = list(self.timers)
+        self.timers.clear()
+        document = json.loads(json.dumps(whole_snapshot(self.state)))
+        self.state = restore(self.state.identity.run, self.request, document)
+        self.send(Continued(self.now - 1))
+        self.now -= 1
+        assert set(self.timers) == set(before)
+        self.timers = {key: self.timers[key] for key in before}
 
     def retry(self, *steps: str, executions: Mapping[str, str] | None = None) -> list[Command]:
         """Let the run go on after its end, or after it was lost."""

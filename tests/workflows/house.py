@@ -20,6 +20,7 @@ from activities.places import PlaceActivities
 from tests.workflows.scripted import Actors, Control
 from workflows.interpreter import DagRun
 from workflows.messages import OPERATE_UPDATE, STATE_QUERY, Cause, Operation, RunRecords, RunRequest, Transition
+from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
 from workflows.slots import SegueSlots
 from workflows.trigger import SegueTrigger
@@ -107,7 +108,7 @@ class House:
         self.started.append(run)
         return await self.client.start_workflow(
             name,
-            RunRequest(name, **{**given, **request}),
+            packed_request(RunRequest(name, **{**given, **request})),
             id=run,
             task_queue=CONTROL_QUEUE,
             task_timeout=timedelta(seconds=5),
@@ -118,11 +119,13 @@ class House:
         """Start a run and wait for its end."""
         return await self.ended(await self.start(plan, name, **request))
 
-    async def retry(self, handle: WorkflowHandle[Any, Any], plan: Plan | None, *steps: str) -> WorkflowHandle[Any, Any]:
+    async def retry(
+        self, handle: WorkflowHandle[Any, Any], plan: Plan | None, *steps: str, **request: Any
+    ) -> WorkflowHandle[Any, Any]:
         """Let a run go on after its end."""
         execution = (await handle.describe()).run_id
         again = Operation(uuid.uuid4().hex, "retry", "ada", "the disk was full", list(steps), execution=execution)
-        await self.start(plan, (await handle.describe()).workflow_type, run=handle.id, again=again)
+        await self.start(plan, (await handle.describe()).workflow_type, run=handle.id, again=again, **request)
         return self.client.get_workflow_handle(handle.id)
 
     async def operate(self, handle: WorkflowHandle[Any, Any], kind: Any, *steps: str, **fields: Any) -> str:

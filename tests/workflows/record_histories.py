@@ -345,13 +345,42 @@ async def secrets(house: House) -> Handle:
     )
 
 
+async def ends_in_time(house: House) -> Handle:
+    """A run whose history becomes too long, while a step waits for news and another for an answer: the first part."""
+    names = [f"s{number}" for number in range(14)]
+    handle = await house.start(
+        plan(
+            step("ask", kind="approve", action={"timeout": 3_600.0}),
+            step("news", kind="wait", action={"event": {"name": "news"}}, timeout=Timeout(total=3_600.0)),
+            step("m", map=Map(list(range(6)), "n", limit=1), inputs={"give": "${{ n }}"}),
+            *(step(name, names[max(0, at - 1) : at], inputs={"give": at}) for at, name in enumerate(names)),
+            step("last", "ask news m s13", inputs={"give": "${{ steps.m.output }}"}),
+            concurrency=Concurrency("long"),
+        ),
+        "long",
+        events=40,
+    )
+    await house.until_called(handle.id, "s13")
+    await handle.signal(ANSWER_SIGNAL, Answer("ask", True, "ada"))
+    await handle.signal(EVENT_SIGNAL, Event("e1", "news"))
+    await house.ended(handle)
+    return house.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+
+
+async def begun_anew(house: House) -> Handle:
+    """The same, and its last part."""
+    handle = await ends_in_time(house)
+    last = (await house.client.get_workflow_handle(handle.id).describe()).run_id
+    return house.client.get_workflow_handle(handle.id, run_id=last)
+
+
 BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
     each.__name__: each
     for each in (
         *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
         *(waits, approval, children, hold, stop_on_failure),
         *(decided_events, waited, refused, slots, secrets),
-        *(retried, operated, rerun),
+        *(retried, operated, rerun, ends_in_time, begun_anew),
     )
 }
 

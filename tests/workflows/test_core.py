@@ -10,7 +10,7 @@ import pytest
 
 from tests.workflows.driving import Drive, plan, step
 from workflows.core import MAX_GENERATIONS
-from workflows.exchange import Place, RunStarted, StepSucceeded
+from workflows.exchange import Place, RoomChanged, RunStarted, StepSucceeded
 from workflows.graph import PlanInvalid
 from workflows.messages import MAX_TASK_BYTES, RunRequest, StepResult
 from workflows.plan import MAX_MAP_ITEMS, MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS, Map
@@ -663,3 +663,24 @@ def test_a_chain_of_the_largest_plan_needs_no_recursion() -> None:
     run.fail(names[0])
     assert run.end is not None
     assert list(run.states.values()).count("upstream_failed") == MAX_PLAN_STEPS - 1
+
+
+# Room in the history.
+
+
+def test_no_more_steps_are_in_flight_than_there_is_room_for_and_none_starts_where_there_is_none() -> None:
+    wait = step("wait", "s0", kind="wait", action={"for": 5.0})
+    run = Drive(*(step(f"s{number}") for number in range(9)), wait, max_parallel=4)
+    assert len(run.flying) == 4
+    run.send(RoomChanged(run.now, 3))
+    run.succeed("s1")
+    assert len(run.flying) == 3
+    run.succeed("s2")
+    assert len(run.flying) == 3
+    run.send(RoomChanged(run.now, 0))
+    run.succeed("s0")
+    run.succeed("s3")
+    run.succeed("s4")
+    assert (len(run.flying), len(run.timers)) == (0, 0)
+    run.send(RoomChanged(run.now, None))
+    assert (len(run.flying), len(run.timers)) == (4, 1)

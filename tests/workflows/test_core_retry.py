@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.workflows.driving import Drive, step
-from workflows.exchange import Continued
-from workflows.messages import StepError
+from workflows.exchange import Continued, Retried, RoomChanged
+from workflows.messages import Operation, StepError
 from workflows.plan import Map, Step
 
 
@@ -58,6 +58,15 @@ def test_what_was_skipped_because_of_a_failure_is_decided_anew_and_the_rest_is_n
     run.succeed("a")
     assert run.states["alarm"] == "succeeded"
     assert run.started.count("alarm") == 1
+
+
+def test_a_run_that_has_ended_goes_on_also_where_its_room_is_said_first() -> None:
+    run = failed_chain()
+    run.carried_over()
+    run.end = None
+    assert run.send(RoomChanged(run.now, 3)) == []
+    run.send(Retried(run.now, Operation("o1", "retry", "ada")))
+    assert run.flying
 
 
 def test_only_the_named_failures_are_tried_again() -> None:

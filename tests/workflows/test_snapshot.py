@@ -7,17 +7,50 @@ import json
 import pytest
 
 from tests.workflows.driving import Drive, step
-from workflows import graph, snapshot
+from workflows import snapshot
 from workflows.core import advance
 from workflows.exchange import Continued, Place, RunStarted, StepSucceeded
-from workflows.messages import RunRequest, StepResult
-from workflows.plan import Edge, Map, Plan, Step
+from workflows.messages import RunRequest, StepError, StepResult
+from workflows.plan import Edge, Map, Plan, Retry, Step
 from workflows.snapshot import SnapshotTooLarge, restore
 from workflows.state import begin
 
 
-def test_the_snapshot_of_ten_thousand_steps_is_smaller_than_300_kilobytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "MAX_PLAN_STEPS", 10_000)
+def test_errors_are_carried_whole_while_there_is_room_and_then_in_short() -> None:
+    run = Drive(step("a"), step("b"), step("c"), step("late", kind="wait", action={"for": 60.0}))
+    for key, size in (("a", 1_000), ("b", 300_000), ("c", 1_000)):
+        run.fail(key, message=key * size)
+    run.begin_anew()
+    assert [len(error.message) for error in run.state.errors.values()] == [1_000, 300, 300]
+    run.ring("late")
+    assert run.end is not None
+    assert run.end.error is not None
+    assert len(run.end.error.message) > 1_000
+
+
+def test_what_a_held_step_knows_of_itself_is_carried_over() -> None:
+    run = Drive(step("a"), on_failure="hold")
+    run.fail("a", "ExitCode", "it broke")
+    run.begin_anew()
+    run.release("a", "fail")
+    assert run.last("a").error == StepError("ExitCode", "it broke")
+
+
+def test_the_next_attempt_of_a_child_comes_when_it_was_to_come() -> None:
+    run = Drive(step("a", kind="workflow", action={"workflow": "other"}, retry=Retry(3, delay=60.0)), max_parallel=1)
+    run.child_ends("a", error=StepError("Boom", "it broke"))
+    run.now += 20
+    run.begin_anew()
+    assert run.state.flying == 1
+    assert run.timers["a"][1] == pytest.approx(39.0, abs=2)
+    run.ring("a")
+    assert run.children["a"].run == "demo-1.a-2"
+    run.child_ends("a", 5)
+    assert run.end is not None
+    assert run.end.state == "succeeded"
+
+
+def test_the_snapshot_of_ten_thousand_steps_is_smaller_than_300_kilobytes() -> None:
     width, depth = 100, 100
     steps = [
         Step(f"s{row}-{column}", "noop", needs=tuple(Edge(f"s{row - 1}-{column}") for _ in range(min(row, 1))))

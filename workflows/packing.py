@@ -1,0 +1,56 @@
+"""Large JSON made small for Temporal, which refuses a message of 2 MiB: plans and snapshots say the same often.
+
+It is unpacked only where it is read. What is small stays as it is, so that people can read it in Temporal's own UI.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import replace
+from typing import Any
+
+from workflows.messages import RunRequest
+
+PACKED_ABOVE = 64 * 1024
+MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+"""Of a message that anybody may have sent; ours are far below."""
+PACKED = "$zlib"
+"""The one key of a packed document."""
+_LEVEL = 3
+
+
+def packed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document so that it takes little room; `unpacked` gives it back."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    if len(text) <= PACKED_ABOVE:
+        return document
+    return {PACKED: base64.b85encode(zlib.compress(text, _LEVEL)).decode("ascii")}
+
+
+def packed_request(request: RunRequest) -> RunRequest:
+    """Return a request as it is sent: its plan, and what a rerun takes over, take little room."""
+    plan = None if request.plan is None else packed(request.plan)
+    return replace(request, plan=plan, kept=packed(request.kept))
+
+
+def unpacked(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what was packed, or the document itself when it was not.
+
+    Raises:
+        ValueError: It is not what `packed` gave.
+    """
+    if PACKED not in document:
+        return document
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(base64.b85decode(document[PACKED]), MAX_UNPACKED_BYTES)
+    except zlib.error as problem:
+        raise ValueError(f"the packed document cannot be read: {problem}") from None
+    if not inflate.eof:
+        raise ValueError(f"the packed document is cut off, or larger than {MAX_UNPACKED_BYTES:,} bytes")
+    found = json.loads(text.decode("utf-8", "surrogatepass"))
+    if not isinstance(found, dict):
+        raise ValueError("the packed document is no object")
+    return found
