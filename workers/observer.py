@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import (
@@ -27,7 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from store.database import Database, DatabaseUnavailable
 from store.recording import OpenRun, active_keys, apply_records, finish_run, get_request, observe_attempts, open_runs
 from store.runs import get_run
-from workers.pending import pending_attempts
+from workers.pending import pending_attempts, worth_recording
 from workers.starting import start_execution
 from workflows.messages import STATE_QUERY, TERMINAL_RUN_STATES, RunRecords
 
@@ -66,6 +66,7 @@ class _Memory:
 
     next_look: float = 0.0
     in_flight: int = 0
+    seen: set[tuple[str, int]] = field(default_factory=set)
     failures: int = 0
     lagging_since: float | None = None
     gone_since: float | None = None
@@ -182,8 +183,10 @@ class Observer:
     async def _observe_open(self, run: OpenRun, memory: _Memory, description: WorkflowExecutionDescription) -> None:
         seen = await pending_attempts(description, self._client.data_converter)
         memory.in_flight = len(seen)
-        if seen:
-            await observe_attempts(self._database, run.id, seen)
+        news = worth_recording(seen, memory.seen)
+        memory.seen = {(each.key, each.number) for each in seen}
+        if news:
+            await observe_attempts(self._database, run.id, news)
         if {each.key for each in seen} == await active_keys(self._database, run.id):
             memory.lagging_since = None
             return

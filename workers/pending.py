@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,21 @@ async def pending_attempts(
         for activity in description.raw_description.pending_activities
         if not activity.activity_type.name.startswith(CONTROL_PREFIX)
     ]
+
+
+def worth_recording(
+    seen: Sequence[PendingAttempt], before: Collection[tuple[str, int]], many: int = 50
+) -> Sequence[PendingAttempt]:
+    """Return the attempts to record: all of a few; of many only what failed or is seen again, since most end so soon.
+
+    Args:
+        seen: In flight now.
+        before: Keys and numbers of the attempts that were in flight at the look before.
+        many: How many are many.
+    """
+    if len(seen) <= many:
+        return seen
+    return [each for each in seen if each.failure is not None or (each.key, each.number) in before]
 
 
 async def _attempt(activity: PendingActivityInfo, converter: DataConverter) -> PendingAttempt:
