@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import threading
 import weakref
 from collections.abc import Callable
 from itertools import count
@@ -27,17 +28,28 @@ class ScratchSpace:
         self._root = root
         self._numbers = count(1)
         self._own: Path | None = None
+        self._claiming = threading.Lock()
 
     def make(self) -> Path:
-        """Return a new, empty folder that only this user may enter."""
-        if self._own is None:
-            self._own = self._claim()
+        """Return a new, empty folder that only this user may enter. Several threads may ask at once."""
+        with self._claiming:
+            if self._own is None:
+                self._own = self._claim()
         folder = self._own / str(next(self._numbers))
         folder.mkdir(mode=0o700, parents=True)
         return folder
 
     def _claim(self) -> Path:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # One worker at a time: a folder that is made and not locked yet would be taken for an abandoned one.
+        turn = os.open(self._root / ".lock", os.O_CREAT | os.O_WRONLY, 0o600)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            return self._claim_in_turn()
+        finally:
+            os.close(turn)
+
+    def _claim_in_turn(self) -> Path:
         # Names are short: a step's temporary folder must leave room for the 107 characters of a socket's path.
         own = self._root / f"{os.getpid()}-{secrets.token_hex(2)}"
         own.mkdir(mode=0o700)

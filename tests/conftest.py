@@ -18,11 +18,15 @@ REPOSITORY = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache of all workers, so that an environment is built once a session; nothing else is set from outside."""
+    """The cache of all workers; nothing else is set from outside. An environment is built once for all processes."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEGUE_")]:
             patch.delenv(name)
         cache = tmp_path_factory.mktemp("cache")
+        session = tmp_path_factory.getbasetemp()
+        environments = (session.parent if "PYTEST_XDIST_WORKER" in os.environ else session) / "environments"
+        environments.mkdir(exist_ok=True)
+        (cache / "environments").symlink_to(environments)
         patch.setenv("SEGUE_CACHE_DIR", str(cache))
         yield cache
 

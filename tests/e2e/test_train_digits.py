@@ -49,10 +49,14 @@ def test_the_skipped_branch_says_why(good: Run) -> None:
 
 def test_the_released_model_is_fetched_and_used(good: Run, services: Services, shared_cache: Path) -> None:
     """In the environment that the worker made for the steps, since the service itself has no scikit-learn."""
-    pythons = sorted(shared_cache.glob("environments/*/bin/python"))
-    assert pythons, "the workers made no environment"
+    made = sorted((shared_cache / "environments").glob("*/lib/*/site-packages/sklearn"))
+    assert made, "the workers made no environment"
     used = subprocess.run(
-        [pythons[0], "use_model.py", services.url], cwd=EXAMPLE, capture_output=True, text=True, check=True
+        [made[0].parents[3] / "bin" / "python", "use_model.py", services.url],
+        cwd=EXAMPLE,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "right:" in used.stdout
     right, _, of = used.stdout.rpartition("right: ")[2].partition(" of ")
