@@ -137,7 +137,8 @@ async def test_folders_of_a_killed_worker_are_removed_by_the_next(tmp_path: Path
     assert not left.parent.exists()
     other = Steps(tmp_path)
     await other.shell(":")
-    assert len(list((tmp_path / "cache" / "run").iterdir())) == 2, "a live worker's folder is not another's to remove"
+    workers = [path for path in (tmp_path / "cache" / "run").iterdir() if path.is_dir()]
+    assert len(workers) == 2, "a live worker's folder is not another's to remove"
 
 
 async def test_declared_output_gives_text_its_type(steps: Steps) -> None:
