@@ -4,8 +4,8 @@ UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
 ARGS ?=
-# Tests often wait, for servers and processes: files of them run beside each other, one more than two cores.
-TOGETHER ?= -n 3 --dist loadfile --durations=25
+# Tests often wait, for servers and processes: files of them run beside each other.
+TOGETHER ?= -n 2 --dist loadfile --durations=25
 
 # Hundreds of interpreters start in the tests; none need compile again what another one did.
 unexport PYTHONDONTWRITEBYTECODE

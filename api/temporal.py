@@ -20,7 +20,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from api.problems import unavailable
-from workflows.messages import SEARCH_ATTRIBUTES
+from workflows.messages import OPERATE_UPDATE, SEARCH_ATTRIBUTES, Operation
 from workflows.wire import CONVERTER
 
 RPC_TIMEOUT = timedelta(seconds=1.5)
@@ -36,6 +36,10 @@ _UNREACHABLE = frozenset(
         RPCStatusCode.RESOURCE_EXHAUSTED,
     }
 )
+
+_NOT_HEARD = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.ABORTED})
+"""What Temporal says of an update whose workflow task it gave up, since the workflow was beginning anew."""
+AGAIN_SECONDS = 0.05
 
 
 class Temporal:
@@ -102,3 +106,24 @@ async def register_search_attributes(client: Client) -> None:
         ),
         timeout=RPC_TIMEOUT,
     )
+
+
+async def tell_run(client: Client, run: str, wish: Operation) -> str:
+    """Have a run that goes on do something, and return its state then.
+
+    A run that goes on in another execution in that moment hears nothing, and is told once more: its id makes it one
+    operation. Lasts until it has heard, so limit it from outside.
+
+    Raises:
+        WorkflowUpdateFailedError: The run refuses.
+        RPCError: Temporal does not know the run, or cannot be reached.
+    """
+    handle = client.get_workflow_handle(run)
+    while True:
+        try:
+            state: str = await handle.execute_update(OPERATE_UPDATE, wish, id=wish.id, result_type=str)
+            return state
+        except RPCError as error:
+            if error.status not in _NOT_HEARD:
+                raise
+        await asyncio.sleep(AGAIN_SECONDS)

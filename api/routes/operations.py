@@ -31,14 +31,13 @@ from api.routes.logs import StepKey, require_step
 from api.routes.runs import RunId, require_run
 from api.services import Actor, InDatabase, InTemporal
 from api.strict_json import StrictRoute
-from api.temporal import RPC_TIMEOUT, Temporal
+from api.temporal import RPC_TIMEOUT, Temporal, tell_run
 from store import rows
 from store.database import Database
 from store.recording import get_request, reopen_run
 from store.runs import get_operations, get_run_steps
 from workflows.declared import OutputProblem, check_declared
 from workflows.messages import (
-    OPERATE_UPDATE,
     OPERATION_REFUSED,
     SNAPSHOT_QUERY,
     TERMINAL_RUN_STATES,
@@ -89,8 +88,7 @@ class Doing:
             raise Problem(409, "run_over", f"The run {run!r} is {row.state}. {way}")
         try:
             async with self.temporal.session(ANSWER_SECONDS) as client:
-                handle = client.get_workflow_handle(run)
-                state = await handle.execute_update(OPERATE_UPDATE, wish, id=wish.id, result_type=str)
+                state = await tell_run(client, run, wish)
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             raise unavailable("The control worker") from None
         except WorkflowUpdateFailedError as error:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest, RemoveSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
+from api.temporal import tell_run
 from store.executions import task_timeout
 from tests.api.conftest import Api, connected, running_api, running_temporal, settings_in
 from tests.api.samples import deployed, fresh, plan
 from workers.ports import free_port
+from workflows.messages import Operation
 from workflows.plan import MAX_PLAN_STEPS
 from workflows.renewal import EVENTS_PER_EXECUTION, MAX_EVENTS
 
@@ -68,3 +73,26 @@ def test_the_largest_plan_can_be_replayed_within_its_task_timeout() -> None:
     # An execution has so many steps at the most, each of which costs four to six events and some 2 ms.
     steps = EVENTS_PER_EXECUTION * MAX_EVENTS / 4
     assert task_timeout(MAX_PLAN_STEPS).total_seconds() >= 2 * steps * 0.002
+
+
+async def test_a_run_that_begins_anew_in_that_moment_is_told_again(
+    monkeypatch: pytest.MonkeyPatch, temporal: Client
+) -> None:
+    told: list[str] = []
+
+    async def execute_update(_handle: Any, _update: str, wish: Operation, *, id: str, result_type: type) -> str:
+        told.append(id)
+        if len(told) < 3:
+            status = (RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.ABORTED)[len(told) - 1]
+            raise RPCError("unexpected workflow task failure", status, b"")
+        return "paused"
+
+    monkeypatch.setattr(WorkflowHandle, "execute_update", execute_update)
+    assert await tell_run(temporal, "demo-1", Operation("o-1", "pause", "ada")) == "paused"
+    assert told == ["o-1"] * 3
+
+
+async def test_a_run_that_temporal_does_not_know_is_not_told_again(temporal: Client) -> None:
+    with pytest.raises(RPCError) as refused:
+        await tell_run(temporal, "nobody-1", Operation("o-1", "pause", "ada"))
+    assert refused.value.status is RPCStatusCode.NOT_FOUND

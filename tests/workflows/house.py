@@ -17,9 +17,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.going_on import GoingOnActivities
 from activities.places import PlaceActivities
+from api.temporal import tell_run
 from tests.workflows.scripted import Actors, Control
 from workflows.interpreter import DagRun
-from workflows.messages import OPERATE_UPDATE, STATE_QUERY, Cause, Operation, RunRecords, RunRequest, Transition
+from workflows.messages import STATE_QUERY, Cause, Operation, RunRecords, RunRequest, Transition
 from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
 from workflows.slots import SegueSlots
@@ -131,8 +132,8 @@ class House:
     async def operate(self, handle: WorkflowHandle[Any, Any], kind: Any, *steps: str, **fields: Any) -> str:
         """Do something to a run that goes on; return its state then."""
         operation = Operation(fields.pop("id", uuid.uuid4().hex), kind, "ada", "because", list(steps), **fields)
-        state: str = await handle.execute_update(OPERATE_UPDATE, operation, id=operation.id)
-        return state
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            return await tell_run(self.client, handle.id, operation)
 
     async def ended(self, handle: WorkflowHandle[Any, Any]) -> Ended:
         value, error = None, None
