@@ -113,6 +113,13 @@ def resident_bytes() -> int:
     raise RuntimeError("the kernel does not say how much memory this process has")
 
 
+def _shapes(text: str) -> list[str]:
+    unknown = [name for name in text.split(",") if name not in SHAPES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no shape {unknown[0]!r}; there are {', '.join(SHAPES)}")
+    return text.split(",")
+
+
 async def main(steps: int, shapes: list[str], runs: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory(prefix="segue-large-") as name, running_server(Path(name)) as settings:
@@ -132,7 +139,7 @@ async def main(steps: int, shapes: list[str], runs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--shapes", default=",".join(SHAPES), type=_shapes, metavar="SHAPE,...")
     parser.add_argument("--cached", type=int, default=5)
     given = parser.parse_args()
-    asyncio.run(main(given.steps, given.shapes.split(","), given.cached))
+    asyncio.run(main(given.steps, given.shapes, given.cached))

@@ -213,7 +213,9 @@ async def _check_retry(
     for place, name in enumerate(named):
         if name not in steps or "[" in name:
             failed = some([key for key, state in steps.items() if state == "failed" and "[" not in key])
-            hint = "name the map: all its failed items are tried again" if "[" in name else f"{failed} failed"
+            hint = "name the map: all its failed items are tried again"
+            if "[" not in name:
+                hint = f"{failed} failed" if failed else "no step failed; name none, and what was cancelled goes on"
             raise invalid(
                 [(f"steps[{place}]", f"the run has no step {name!r} by itself: {hint}")], code="step_not_found"
             )

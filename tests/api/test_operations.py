@@ -183,6 +183,8 @@ async def test_a_cancelled_run_goes_on(api: Api) -> None:
     await until(api, run, "running", "ask")
     await do(api, f"/runs/{run}/cancel", 202)
     await until(api, run, "cancelled")
+    unknown = await do(api, f"/runs/{run}/retry", 422, steps=["nothing"])
+    assert unknown["errors"][0]["message"].startswith("the run has no step 'nothing' by itself: no step failed; ")
     await do(api, f"/runs/{run}/retry")
     await until(api, run, "running", "ask")
     await do(api, f"/runs/{run}/steps/ask/answer", 202, approved=True)

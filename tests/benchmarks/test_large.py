@@ -22,3 +22,9 @@ def test_the_benchmark_of_large_runs_says_how_long_histories_became_and_what_a_c
     for line in lines[:2]:
         assert re.search(r"20 steps in +\d+\.\d s, +\d+ steps/s, 1 executions, at most \d+ events$", line)
     assert re.search(r"a cached run of 20 steps takes -?\d+\.\d MB$", lines[2])
+
+
+def test_a_shape_that_there_is_not_is_refused_by_name() -> None:
+    done = subprocess.run([sys.executable, SCRIPT, "--shapes", "star"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("argument --shapes: there is no shape 'star'; there are chain, fan-out, layered\n")

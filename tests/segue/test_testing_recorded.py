@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from segue.testing import MockError, fails, recorded, run
+from segue.testing.recordings import UNWORKED
 from tests.segue.conftest import Bench
 from tests.waiting import until
+from workflows.plan import INTERPRETER_KINDS
 
 DEFINITION = """\
 segue: 1
@@ -151,3 +153,7 @@ def test_a_run_that_goes_on_is_not_recorded(bench: Bench, tmp_path: Path) -> Non
     assert "Record it when it has ended" in ended.err
     gate.touch()
     handle.wait(60)
+
+
+def test_the_kinds_that_no_worker_runs_are_those_of_the_plan() -> None:
+    assert set(UNWORKED) == INTERPRETER_KINDS
