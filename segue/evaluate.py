@@ -87,7 +87,7 @@ def _run(
     path: Path, result: Path, package: Path, python: str | None, timeout: float, module: Module | None
 ) -> int | None:
     """Run the child and return its exit status; None when it had to be killed for taking too long."""
-    options = ["-I", "-B", *([] if python else ["-S"])]
+    options = ["-I", *([] if python else ["-S"])]
     # The child starts in another folder, so a relative path would lead elsewhere; a link stays one: it makes the venv.
     interpreter = str(Path(python).absolute()) if python and os.sep in python else python or sys.executable
     command = [interpreter, *options, "-c", _START, str(package), str(path), str(result), str(timeout)]

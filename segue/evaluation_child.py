@@ -51,10 +51,10 @@ def main() -> NoReturn:
     name, root = sys.argv[5:7] if len(sys.argv) > 5 else ("", str(path.parent))
     _folder = Path(root)
     sys.argv = [str(path)]
-    sys.dont_write_bytecode = True
     engine.evaluating = True
     if b"workflow" in path.read_bytes():  # the compiler takes a while to import, and most files do without
         import_module("segue.functions.compile")
+    sys.dont_write_bytecode = True  # from here on: nothing is left beside the user's files
     sys.path.insert(1, root)
     outcome = _outcome(path, name, seconds)
     result.write_text(json.dumps(outcome), encoding="utf-8")
