@@ -1,8 +1,9 @@
 """Segue's overhead: a chain and a fan-out of no-op steps beside hand-written Temporal workflows.
 
 Both run on the same tuned server, started here, with the same tuned workers in this one process, in alternating rounds.
-Segue's side is all of it: the interpreter, the step activity and the recording in a SQLite database. Prints a line per
-shape; `ratio` is Segue's steps per second over hand-written, by the medians of the rounds.
+The hand-written side has a client of its own with the same tuning, but the SDK's own converter. Segue's side is all of
+it: the interpreter, the step activity and the recording in a SQLite database. Prints a line per shape; `ratio` is
+Segue's steps per second over hand-written, by the medians of the rounds.
 
     python benchmarks/overhead.py [--rounds N] [--chain STEPS] [--fan-out STEPS]
 """
@@ -22,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -93,6 +95,7 @@ def hand_worker(client: Client) -> Worker:
 async def measure(settings: Settings, rounds: int, sizes: dict[str, int]) -> None:
     """Run the rounds and print a line per shape."""
     client = await connect(settings, "benchmark")
+    by_hand = await connect(settings, "by-hand", DataConverter.default)
     shapes = [
         ("chain", chain(sizes["chain"]), HandwrittenChain.__name__),
         ("fan-out", fan_out(sizes["fan-out"]), HandwrittenFanOut.__name__),
@@ -101,13 +104,13 @@ async def measure(settings: Settings, rounds: int, sizes: dict[str, int]) -> Non
         control_worker(client, settings) as control,
         control,
         step_worker(client, settings, STEP_QUEUE, SLOTS),
-        hand_worker(client),
+        hand_worker(by_hand),
     ):
         for shape, plan, workflow in shapes:
             steps = len(plan.steps)
             ours, theirs = [], []
             for number in range(rounds + 1):
-                seconds = await segue_seconds(client, plan), await hand_seconds(client, workflow, steps)
+                seconds = await segue_seconds(client, plan), await hand_seconds(by_hand, workflow, steps)
                 if number:  # the first round warms up
                     ours.append(steps / seconds[0])
                     theirs.append(steps / seconds[1])

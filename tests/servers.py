@@ -22,6 +22,7 @@ from temporalio.client import Client
 
 from workers.ports import choose_ports
 from workers.temporal_server import server_command
+from workflows.wire import CONVERTER
 
 START_SECONDS = 60.0
 
@@ -54,7 +55,7 @@ class Temporal:
         async with asyncio.timeout(START_SECONDS):
             while True:
                 with contextlib.suppress(RuntimeError):
-                    return await Client.connect(self.address)
+                    return await Client.connect(self.address, data_converter=CONVERTER)
                 await asyncio.sleep(0.05)
 
 

@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import GrpcCompression, RPCError
 
@@ -22,7 +23,7 @@ LONGEST_DELAY_SECONDS = 5.0
 LOGGING = LoggingConfig(filter="warn,temporalio_sdk_core::worker::activities=error")
 
 
-async def connect(settings: Settings, identity: str) -> Client:
+async def connect(settings: Settings, identity: str, converter: DataConverter = CONVERTER) -> Client:
     """Return a client of `settings`' Temporal server and namespace, waiting until the server answers.
 
     A worker outlives its server: it is started before it, or after a restart, without anyone looking. Each failed
@@ -37,7 +38,7 @@ async def connect(settings: Settings, identity: str) -> Client:
                 namespace=settings.temporal_namespace,
                 identity=identity,
                 runtime=runtime,
-                data_converter=CONVERTER,
+                data_converter=converter,
                 # The server is near; compressing costs more than it saves (measured: part of 1.4 times the rate).
                 grpc_compression=GrpcCompression.NONE,
             )

@@ -26,7 +26,7 @@ def packed(document: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     if len(text) <= PACKED_ABOVE:
         return document
-    return {PACKED: base64.b85encode(zlib.compress(text, _LEVEL)).decode("ascii")}
+    return {PACKED: base64.b85encode(deflated(text)).decode("ascii")}
 
 
 def packed_request(request: RunRequest) -> RunRequest:
@@ -43,14 +43,28 @@ def unpacked(document: dict[str, Any]) -> dict[str, Any]:
     """
     if PACKED not in document:
         return document
+    found = json.loads(inflated(base64.b85decode(document[PACKED])).decode("utf-8", "surrogatepass"))
+    if not isinstance(found, dict):
+        raise ValueError("the packed document is no object")
+    return found
+
+
+def deflated(text: bytes) -> bytes:
+    """Return bytes that `inflated` gives back."""
+    return zlib.compress(text, _LEVEL)
+
+
+def inflated(data: bytes) -> bytes:
+    """Return what was deflated.
+
+    Raises:
+        ValueError: It is not what `deflated` gave, or larger than `MAX_UNPACKED_BYTES`.
+    """
     inflate = zlib.decompressobj()
     try:
-        text = inflate.decompress(base64.b85decode(document[PACKED]), MAX_UNPACKED_BYTES)
+        text = inflate.decompress(data, MAX_UNPACKED_BYTES)
     except zlib.error as problem:
         raise ValueError(f"the packed document cannot be read: {problem}") from None
     if not inflate.eof:
         raise ValueError(f"the packed document is cut off, or larger than {MAX_UNPACKED_BYTES:,} bytes")
-    found = json.loads(text.decode("utf-8", "surrogatepass"))
-    if not isinstance(found, dict):
-        raise ValueError("the packed document is no object")
-    return found
+    return text

@@ -17,10 +17,13 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from workflows.exchange import EndRun, Event, Place, StepCancelled, StepFailed, StepSucceeded
 from workflows.failures import RunFailed, step_ended
 from workflows.messages import JSON, OPERATION_REFUSED, RunRequest, StepError, StepResult, StepTask
+from workflows.packing import deflated
 from workflows.plan import Step
 from workflows.values import brief
+from workflows.wire import PACKED_JSON
 
 MAX_SUMMARY = 200
+PACKED_REPORT_ABOVE = 8 * 1024
 
 
 def request_of(arguments: Sequence[RawValue]) -> tuple[RunRequest, RunFailed | None]:
@@ -85,5 +88,10 @@ def duration(seconds: float | None) -> timedelta | None:
 
 
 def raw(document: bytes) -> RawValue:
-    """Return JSON text as a value that is sent as it is."""
-    return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=document))
+    """Return JSON text as a value that is sent as it is, or packed when it is long: reports say the same often.
+
+    What is short stays as it is, so that people can read it in Temporal's own UI.
+    """
+    if len(document) <= PACKED_REPORT_ABOVE:
+        return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=document))
+    return RawValue(Payload(metadata={"encoding": PACKED_JSON.encode()}, data=deflated(document)))

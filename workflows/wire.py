@@ -11,20 +11,27 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
+from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
     AdvancedJSONEncoder,
     CompositePayloadConverter,
     DataConverter,
     DefaultPayloadConverter,
+    EncodingPayloadConverter,
     JSONPlainPayloadConverter,
     JSONTypeConverter,
+    SerializationContext,
 )
 
 from workflows import messages
+from workflows.packing import inflated
 
 Build = Callable[[Any], Any]
+
+PACKED_JSON = "json/zlib"
+"""The encoding of a payload whose data is deflated JSON."""
 
 MESSAGES: tuple[type, ...] = tuple(
     each for each in vars(messages).values() if isinstance(each, type) and dataclasses.is_dataclass(each)
@@ -45,13 +52,31 @@ class _Reader(JSONTypeConverter):
         return JSONTypeConverter.Unhandled if build is None else build(value)
 
 
+class _PackedReader(EncodingPayloadConverter):
+    """Reads JSON that is packed; whoever sends it packs it, since it knows whether that is worth it."""
+
+    def __init__(self, plain: JSONPlainPayloadConverter) -> None:
+        self._plain = plain
+
+    @property
+    def encoding(self) -> str:
+        return PACKED_JSON
+
+    def to_payload(self, value: Any) -> Payload | None:
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        return self._plain.from_payload(Payload(data=inflated(payload.data)), type_hint)
+
+
 class PayloadConverter(CompositePayloadConverter):
-    """Temporal's own converters, with ours in the place of the one for JSON."""
+    """Temporal's own converters, with ours in the place of the one for JSON, and one for packed JSON."""
 
     def __init__(self) -> None:
         ours = JSONPlainPayloadConverter(encoder=_Encoder, custom_type_converters=[_Reader()])
         usual = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(*(ours if isinstance(each, JSONPlainPayloadConverter) else each for each in usual))
+        changed = (ours if isinstance(each, JSONPlainPayloadConverter) else each for each in usual)
+        super().__init__(*changed, _PackedReader(ours))
 
 
 def _defaults(message: type) -> list[tuple[str, Any]]:
@@ -112,5 +137,14 @@ _DEFAULTS = {message: _defaults(message) for message in MESSAGES}
 _BUILDERS: dict[type, Build] = {}
 _BUILDERS.update((message, _builder(message)) for message in MESSAGES)
 
-CONVERTER = DataConverter(payload_converter_class=PayloadConverter)
-"""For `Client.connect(data_converter=...)`; sides with and without it understand each other."""
+
+@dataclasses.dataclass(frozen=True)
+class _Converter(DataConverter):
+    def with_context(self, context: SerializationContext) -> Self:
+        # The same for every activity. Temporal asks six times for each payload of a workflow task, and its own way to
+        # find out that nothing depends on the context is to ask each of the converters.
+        return self
+
+
+CONVERTER: DataConverter = _Converter(payload_converter_class=PayloadConverter)
+"""For `Client.connect(data_converter=...)`; sides with and without it understand each other, but for packed reports."""

@@ -24,6 +24,7 @@ from store.settings import Settings
 from workers.ports import free_port
 from workers.temporal_server import server_command
 from workers.worker import control_worker, step_worker
+from workflows.wire import CONVERTER
 
 
 @dataclass
@@ -98,7 +99,7 @@ async def connected(port: int) -> Client:
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(RuntimeError):
-                return await Client.connect(f"127.0.0.1:{port}")
+                return await Client.connect(f"127.0.0.1:{port}", data_converter=CONVERTER)
             await asyncio.sleep(0.05)
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.converter import DataConverter
 
-from workflows.messages import RunRecords, RunRequest, StepResult, StepTask
+from workflows.messages import RunRecords, RunRequest, StepResult, StepTask, Transition
+from workflows.terms import raw
 from workflows.wire import CONVERTER, MESSAGES
 
 OURS = CONVERTER.payload_converter
@@ -92,3 +93,23 @@ def test_what_does_not_fit_is_refused_as_temporal_refuses_it(kind: type, value: 
     for reader in (OURS, THEIRS):
         with pytest.raises((TypeError, RuntimeError)):
             reader.from_payload(payload, kind)
+
+
+def test_a_long_report_travels_packed_and_a_short_one_as_people_read_it() -> None:
+    short, long = (
+        RunRecords("a", "a", 1, [Transition(n, 1.0, f"s{n}", "queued") for n in range(many)]) for many in (2, 500)
+    )
+    for records, encoding in ((short, b"json/plain"), (long, b"json/zlib")):
+        document = OURS.to_payload(records)
+        assert document is not None
+        sent = raw(document.data).payload
+        assert sent.metadata["encoding"] == encoding
+        assert OURS.from_payload(sent, RunRecords) == records
+    assert len(sent.data) * 5 < len(document.data)
+
+
+def test_a_packed_report_that_is_cut_off_is_refused() -> None:
+    sent = raw(b'{"run": "%s"}' % (b"a" * 10_000)).payload
+    sent.data = sent.data[:-8]
+    with pytest.raises(ValueError, match="cut off"):
+        OURS.from_payload(sent, RunRecords)
