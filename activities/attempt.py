@@ -18,6 +18,7 @@ from activities.bundles import BundleCache
 from activities.digest import digest_of
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed
+from activities.interpreters import Interpreters
 from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
@@ -48,6 +49,7 @@ class Workshop:
     Attributes:
         worker: The worker's identity.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
+        interpreters: Those that steps may run in.
         threads: Where calls that block are made.
         secrets: Where the values of secrets are found.
     """
@@ -61,6 +63,7 @@ class Workshop:
     scratch: ScratchSpace
     bundles: BundleCache
     environments: EnvironmentCache
+    interpreters: Interpreters
     threads: ThreadPoolExecutor
     secrets: SecretSources
 

@@ -20,6 +20,7 @@ from activities.bundles import BundleCache
 from activities.declared import check_declared
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed, StepFailure, to_failure
+from activities.interpreters import Interpreters, Uv
 from activities.logs import PATIENCE_SECONDS
 from activities.masks import Masks
 from activities.operators import Operator
@@ -62,6 +63,8 @@ class StepActivities:
     def __init__(self, objects: ObjectStore, cache_dir: Path, python: str | None, worker: str) -> None:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
+        uv = Uv(processes)
+        interpreters = Interpreters(uv, processes, python)
         scratch = ScratchSpace(cache_dir / "run")
         self._workshop = Workshop(
             objects=objects,
@@ -72,7 +75,8 @@ class StepActivities:
             warm=WarmPython(processes),
             scratch=scratch,
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
-            environments=EnvironmentCache(cache_dir / "environments", processes, python),
+            environments=EnvironmentCache(cache_dir / "environments", uv, interpreters),
+            interpreters=interpreters,
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
             secrets=SecretSources(),
         )

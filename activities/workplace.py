@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.attempt import Attempt
+from activities.environments import Wanted
 from activities.errors import StepFailed
 from activities.process import Command, Exit, base_environment
 from activities.references import Inputs, Outputs, as_text
+
+PACKAGES = "requirements"
+"""A file of requirements that the plan itself lists; what they are called in messages."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     else:
         await attempt.blocking(shutil.copytree, bundle, work)
     environment = await _environment(attempt, bundle) if python else None
+    given = attempt.workshop.python
     output = scratch / "output"
     output.touch()
     base = base_environment()
@@ -70,6 +75,8 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     base |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if environment is not None:
         base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
+    elif python and attempt.task.python is not None and given is not None and (found := shutil.which(given)):
+        base |= {"PATH": f"{Path(found).parent}:{base.get('PATH', '')}"}
     own = {"TMPDIR": str(temporary)}
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
     own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
@@ -109,12 +116,19 @@ async def _bundle(attempt: Attempt) -> Path | None:
 
 
 async def _environment(attempt: Attempt, bundle: Path | None) -> Path | None:
-    task = attempt.task
-    if task.requirements is None:
+    """Return the environment of a step that asks for packages, or for a version of Python."""
+    task, file = attempt.task, None
+    if task.requirements is not None:
+        if bundle is None or task.bundle is None:
+            raise StepFailed("EnvironmentFailed", f"there is no bundle with {task.requirements}", retryable=False)
+        file = bundle / task.requirements
+    elif task.packages is not None:
+        file = attempt.scratch / PACKAGES
+        await attempt.blocking(file.write_text, "".join(f"{each}\n" for each in task.packages), encoding="utf-8")
+    elif task.python is None or await attempt.workshop.interpreters.given_fits(task.python):
         return None
-    if bundle is None or task.bundle is None:
-        raise StepFailed("EnvironmentFailed", f"there is no bundle with {task.requirements}", retryable=False)
-    environment = await attempt.workshop.environments.prepare(bundle / task.requirements, task.bundle, attempt.log)
+    wanted = Wanted(file, task.python, task.bundle if task.requirements is not None else None)
+    environment = await attempt.workshop.environments.prepare(wanted, attempt.log)
     attempt.log.forget_tail()
     return environment
 

@@ -65,7 +65,7 @@ async def _write_job(attempt: Attempt, place: Workplace, inputs: JSON) -> None:
         "inputs": inputs,
         "work": str(place.work),
         "path": str(attempt.workshop.import_path),
-        "requirements": attempt.task.requirements,
+        "requirements": attempt.task.requirements or (None if attempt.task.packages is None else "its requirements"),
     }
     await attempt.blocking(lambda: (place.exchange / JOB).write_text(json.dumps(job), encoding="utf-8"))
 

@@ -81,7 +81,7 @@ def test_hidden_files_caches_and_environments_never_travel(tmp_path: Path) -> No
 
 def test_requirements_and_further_files_travel_too(tmp_path: Path) -> None:
     fill(tmp_path, "a.py", "conf/requirements.txt", "b.txt")
-    made = make_bundle(tmp_path, requirements="conf/requirements.txt", extra=["b.txt", "a.py"])
+    made = make_bundle(tmp_path, requirements=["conf/requirements.txt"], extra=["b.txt", "a.py"])
     assert made is not None
     assert made.files == ("a.py", "b.txt", "conf/requirements.txt")
 
