@@ -23,6 +23,7 @@ from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
 from activities.revealing import secret_values
+from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace, remove
 from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
@@ -50,6 +51,7 @@ class Workshop:
         worker: The worker's identity.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
         interpreters: Those that steps may run in.
+        sandboxes: For the steps that ask for one.
         threads: Where calls that block are made.
         secrets: Where the values of secrets are found.
     """
@@ -64,6 +66,7 @@ class Workshop:
     bundles: BundleCache
     environments: EnvironmentCache
     interpreters: Interpreters
+    sandboxes: Sandboxes
     threads: ThreadPoolExecutor
     secrets: SecretSources
 

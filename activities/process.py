@@ -67,6 +67,7 @@ class Command:
         after: A command that ends its work elsewhere; run when nothing of it is left here, also when this worker was
             killed.
         folder: Of a Python step's job, for an interpreter that runs it without being started.
+        nested: Its program only holds what it runs, and would take that along when it is asked to end.
     """
 
     argv: tuple[str, ...]
@@ -74,6 +75,7 @@ class Command:
     cwd: Path
     after: tuple[str, ...] = ()
     folder: str = ""
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +154,10 @@ class ProcessHost:
         control, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as job, theirs:
             try:
-                wanted = {"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}
+                wanted: dict[str, Any] = {"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}
                 wanted |= {"after": command.after} if command.after else {}
                 wanted |= {"folder": command.folder} if warm is not None else {}
+                wanted |= {"nested": True} if command.nested else {}
                 job.write(json.dumps(wanted).encode())
                 job.seek(0)
                 await self._request([job.fileno(), theirs_out, theirs_err, theirs.fileno()], warm)

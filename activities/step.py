@@ -33,6 +33,7 @@ from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
 from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
+from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace
 from activities.values import encode
 from activities.warm import WarmPython
@@ -77,6 +78,7 @@ class StepActivities:
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
             environments=EnvironmentCache(cache_dir / "environments", uv, interpreters),
             interpreters=interpreters,
+            sandboxes=Sandboxes(processes),
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
             secrets=SecretSources(),
         )

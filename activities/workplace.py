@@ -12,7 +12,11 @@ from activities.environments import Wanted
 from activities.errors import StepFailed
 from activities.process import Command, Exit, base_environment
 from activities.references import Inputs, Outputs, as_text
+from activities.sandbox import HIDDEN
+from activities.warm import Entry
+from segue.runner import ERROR, OUTPUT
 
+SANDBOX = "sandbox"
 PACKAGES = "requirements"
 """A file of requirements that the plan itself lists; what they are called in messages."""
 
@@ -30,6 +34,7 @@ class Workplace:
         env: All environment variables.
         base: Those that the steps of this worker have in common.
         own: The step's own.
+        environment: The folder of its environment, if it has one.
     """
 
     work: Path
@@ -40,10 +45,36 @@ class Workplace:
     env: dict[str, str]
     base: dict[str, str]
     own: dict[str, str]
+    environment: Path | None
 
     async def run(self, attempt: Attempt, *argv: str) -> Exit:
         """Run a command of the step here, its output in the attempt's log."""
-        return await attempt.workshop.processes.run(Command(argv, self.env, self.work), attempt.log)
+        return await self.start(attempt, Command(argv, self.env, self.work))
+
+    async def start(self, attempt: Attempt, command: Command, entry: Entry | None = None) -> Exit:
+        """Run a command of the step here: in its sandbox, or where that is quicker by an interpreter that waits.
+
+        Args:
+            attempt: The attempt.
+            command: What to run.
+            entry: Runs it in such an interpreter.
+        """
+        shop, task = attempt.workshop, attempt.task
+        if task.isolation == SANDBOX:
+            readable = [path for path in (self.environment, shop.import_path, _hidden(self.interpreter[0])) if path]
+            inside = shop.sandboxes.around(command, attempt.scratch, readable, network=task.network)
+            exit = await shop.processes.run(inside, attempt.log)
+            await attempt.blocking(self._unlink)
+            return exit
+        if entry is not None:
+            return await shop.warm.run(command, entry, self.base, attempt.log)
+        return await shop.processes.run(command, attempt.log)
+
+    def _unlink(self) -> None:
+        """Remove links from where the worker looks: they lead it to what the sandbox has hidden from the step."""
+        for path in (self.output, self.artifacts, self.exchange, self.exchange / OUTPUT, self.exchange / ERROR):
+            if path.is_symlink():
+                path.unlink()
 
 
 async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> Workplace:
@@ -57,6 +88,8 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     Raises:
         StepFailed: The bundle, the environment or an input cannot be had.
     """
+    if attempt.task.isolation == SANDBOX:
+        await attempt.workshop.sandboxes.check()
     scratch = attempt.scratch
     work, artifacts, temporary, exchange = (scratch / name for name in ("work", "artifacts", "tmp", "exchange"))
     for folder in (artifacts, temporary, exchange):
@@ -77,10 +110,11 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
         base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
     elif python and attempt.task.python is not None and given is not None and (found := shutil.which(given)):
         base |= {"PATH": f"{Path(found).parent}:{base.get('PATH', '')}"}
-    own = {"TMPDIR": str(temporary)}
+    own = {"TMPDIR": str(temporary)} | ({"HOME": str(temporary)} if attempt.task.isolation == SANDBOX else {})
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
     own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
-    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), base | own, base, own)
+    interpreter = _interpreter(attempt, environment)
+    return Workplace(work, artifacts, output, exchange, interpreter, base | own, base, own, environment)
 
 
 async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None) -> None:
@@ -140,3 +174,9 @@ def _interpreter(attempt: Attempt, environment: Path | None) -> tuple[str, ...]:
         return (attempt.workshop.python, "-s")
     # The worker's own interpreter without its packages: the service's are no business of a step.
     return (sys.executable, "-s", "-S")
+
+
+def _hidden(program: str) -> Path | None:
+    """Return the folder that an interpreter belongs to, where that lies in a place which sandboxes do not show."""
+    path = Path(shutil.which(program) or program).absolute()
+    return path.parent.parent if any(path.is_relative_to(place) for place in HIDDEN) else None

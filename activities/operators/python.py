@@ -50,7 +50,7 @@ class PythonOperator:
         argv = (*place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
         command = Command(argv, place.env, place.work, folder=str(place.exchange))
         entry = Entry(ENTRY, (str(runner), ""), runner / "runner.py")
-        exit = await attempt.workshop.warm.run(command, entry, place.base, attempt.log)
+        exit = await place.start(attempt, command, entry)
         failure = await attempt.blocking(_reported, place) or exit_failure(exit, "the Python process", attempt)
         outputs = Outputs(attempt, place.artifacts)
         await finish(attempt, outputs, failure)

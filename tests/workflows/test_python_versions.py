@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from workflows.python_versions import canonical, fits
 
 PARTS = st.integers(0, 13)
+VERSIONS = st.tuples(PARTS, PARTS, PARTS)
 MARKS = ("~=", "==", "!=", "<=", ">=", "<", ">")
 
 
