@@ -56,6 +56,7 @@ class Interpreters:
         self._python = python
         self._found: dict[str, str] = {}
         self._given: dict[str, bool] = {}
+        self._choosing = asyncio.Lock()
 
     async def choose(self, wanted: str | None) -> str:
         """Return the path of an interpreter, or its name.
@@ -68,9 +69,10 @@ class Interpreters:
         """
         if wanted is None:
             return self._python or sys.executable
-        found = self._found.get(wanted)
-        if found is None or not await asyncio.to_thread(Path(found).exists):
-            found = self._found[wanted] = await self._choose(wanted)
+        async with self._choosing:
+            found = self._found.get(wanted)
+            if found is None or not await asyncio.to_thread(Path(found).exists):
+                found = self._found[wanted] = await self._choose(wanted)
         return found
 
     async def given_fits(self, wanted: str) -> bool:

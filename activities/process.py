@@ -96,7 +96,7 @@ class Exit:
     @property
     def by(self) -> int | None:
         """The signal that ended the command, or one that it ran: a shell adds 128 to that one's number."""
-        return self.signal or (self.code - BY_SIGNAL if (self.code or 0) > BY_SIGNAL and self.code else None)
+        return self.signal or (self.code - BY_SIGNAL if self.code is not None and self.code > BY_SIGNAL else None)
 
 
 class NeverStarted(Exception):

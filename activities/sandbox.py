@@ -67,7 +67,8 @@ class Sandboxes:
             readable: What must be there although it may lie in a place that is hidden.
             network: Whether it has the machine's network.
         """
-        options = _options(readable, folder, network=network)
+        # bwrap mounts nothing behind a link; inside, links lead to the same places as outside.
+        options = _options([path.resolve() for path in readable], folder.resolve(), network=network)
         argv = (self._program, *options, "--chdir", str(command.cwd), "--", *command.argv)
         return replace(command, argv=argv, nested=True)
 
