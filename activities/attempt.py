@@ -18,10 +18,12 @@ from activities.bundles import BundleCache
 from activities.digest import digest_of
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed
+from activities.interpreters import Interpreters
 from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
 from activities.revealing import secret_values
+from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace, remove
 from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
@@ -48,6 +50,8 @@ class Workshop:
     Attributes:
         worker: The worker's identity.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
+        interpreters: Those that steps may run in.
+        sandboxes: For the steps that ask for one.
         threads: Where calls that block are made.
         secrets: Where the values of secrets are found.
     """
@@ -61,6 +65,8 @@ class Workshop:
     scratch: ScratchSpace
     bundles: BundleCache
     environments: EnvironmentCache
+    interpreters: Interpreters
+    sandboxes: Sandboxes
     threads: ThreadPoolExecutor
     secrets: SecretSources
 

@@ -5,10 +5,10 @@ in a session of its own and stays until it is over. Then, or when it is told to,
 closes (so also when the worker was killed), it kills all that is left: the process group, and on Linux, as the
 reaper of orphans, daemons that left the group. Forking from this process costs 1 ms, a fresh interpreter 15.
 
-A request is one byte with four file descriptors: the job as JSON `{"argv", "env", "cwd", "after"}`, the command's
-stdout and stderr, and the guard's socket. On that the worker sends `t` (SIGTERM to the group) or closes it (SIGKILL to
-all); the guard sends `{"started": pid}`, then `{"exit": code}`, `{"signal": number}` or `{"refused": text}`, and closes
-it.
+A request is one byte with four file descriptors: the job as JSON `{"argv", "env", "cwd", "after", "nested"}`, the
+command's stdout and stderr, and the guard's socket. On that the worker sends `t` (SIGTERM to the group, or to what a
+`nested` job's program holds) or closes it (SIGKILL to all); the guard sends `{"started": pid}`, then `{"exit": code}`,
+`{"signal": number}` or `{"refused": text}`, and closes it.
 
 `activities.warm` runs this script in the interpreters of Python steps, too. There a job has `folder`, and the process
 that is forked for it does not become a command: it goes on with that step itself.
@@ -83,7 +83,7 @@ def guard(job: int, stdout: int, stderr: int, control: int) -> dict[str, Any] | 
     os.close(stdout)
     os.close(stderr)
     send(worker, {"started": child})
-    status = watch(child, worker, wake)
+    status = watch(child, worker, wake, bool(command.get("nested")))
     sweep()
     if command.get("after"):
         conclude(command)
@@ -141,7 +141,7 @@ def start_anew(env: dict[str, str], worker: socket.socket) -> None:
                 os.close(int(entry.name))
 
 
-def watch(child: int, worker: socket.socket, wake: int) -> int:
+def watch(child: int, worker: socket.socket, wake: int, nested: bool) -> int:
     """Wait for the command to end or the worker to ask for it; kill its group; return its wait status."""
     sources: list[Any] = [worker, wake]
     while (status := reap(child)) is None:
@@ -149,7 +149,7 @@ def watch(child: int, worker: socket.socket, wake: int) -> int:
             if ready is wake:
                 os.read(wake, 1024)
             elif worker.recv(1) == b"t":
-                kill_group(child, signal.SIGTERM)
+                terminate(child, nested)
             else:
                 kill_group(child, signal.SIGKILL)
                 os.kill(child, signal.SIGKILL)  # it may not have its group yet
@@ -165,6 +165,15 @@ def reap(child: int) -> int | None:
         process, status = os.waitpid(-1, os.WNOHANG)
         if process in (0, child):
             return status if process else None
+
+
+def terminate(child: int, nested: bool) -> None:
+    """Ask a command to end: its process group; of a sandbox, all but the program that holds it."""
+    if not nested:
+        kill_group(child, signal.SIGTERM)
+    for process in descendants(child) if nested else ():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGTERM)
 
 
 def kill_group(child: int, number: int) -> None:

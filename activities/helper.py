@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.attempt import Attempt
+from activities.endings import how_it_ended
 from activities.errors import StepFailed
 from activities.process import GRACE_SECONDS, Command, base_environment
 from activities.references import Outputs
@@ -67,9 +68,9 @@ async def run_helper(
     if failure := await attempt.blocking(_reported, folder):
         raise failure
     if exit.code != 0:
-        ended = f"was ended by signal {exit.signal}" if exit.signal else f"ended with code {exit.code}"
         detail = {"exit_code": exit.code, "signal": exit.signal, "log_tail": attempt.log.tail("stderr")}
-        raise StepFailed("ExitCode", f"{what} {ended}", {name: fact for name, fact in detail.items() if fact})
+        facts = {name: fact for name, fact in detail.items() if fact}
+        raise StepFailed("ExitCode", f"{what} {how_it_ended(exit)}", facts)
     return await Outputs(attempt, folder).published(await attempt.blocking(_output, folder))
 
 

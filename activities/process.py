@@ -16,10 +16,11 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from activities import oom
 from activities.errors import StepFailed
 from activities.logs import LogSink
 
@@ -27,6 +28,8 @@ GRACE_SECONDS = 2.0
 """What a command gets to end by itself between SIGTERM and SIGKILL."""
 MAX_VARIABLE_BYTES = 128 * 1024
 """Linux's MAX_ARG_STRLEN: the longest single argument or environment variable."""
+BY_SIGNAL = 128
+"""What a shell adds to the number of the signal that ended its command."""
 GUARD = Path(__file__).with_name("guard.py")
 DRAIN_SECONDS = 2.0
 """Bound on reading what is left in the pipes once all processes are gone."""
@@ -67,6 +70,7 @@ class Command:
         after: A command that ends its work elsewhere; run when nothing of it is left here, also when this worker was
             killed.
         folder: Of a Python step's job, for an interpreter that runs it without being started.
+        nested: Its program only holds what it runs, and would take that along when it is asked to end.
     """
 
     argv: tuple[str, ...]
@@ -74,14 +78,25 @@ class Command:
     cwd: Path
     after: tuple[str, ...] = ()
     folder: str = ""
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a command ended: with a code, or by a signal."""
+    """How a command ended: with a code, or by a signal.
+
+    Attributes:
+        out_of_memory: It or a command of its own was ended by SIGKILL, while the kernel was getting memory back.
+    """
 
     code: int | None = None
     signal: int | None = None
+    out_of_memory: bool = False
+
+    @property
+    def by(self) -> int | None:
+        """The signal that ended the command, or one that it ran: a shell adds 128 to that one's number."""
+        return self.signal or (self.code - BY_SIGNAL if self.code is not None and self.code > BY_SIGNAL else None)
 
 
 class NeverStarted(Exception):
@@ -120,6 +135,7 @@ class ProcessHost:
             StepFailed: It could not be started.
             NeverStarted: That interpreter is gone.
         """
+        killed_before = oom.kills()
         process = await self._start(command, warm)
         pumps = [
             asyncio.create_task(log.copy("stdout", process.stdout)),
@@ -129,6 +145,8 @@ class ProcessHost:
             exit = await process.wait()
             if warm is not None and not process.started:
                 raise NeverStarted
+            if exit.by == signal.SIGKILL and (killed_before or 0) < (oom.kills() or 0):
+                exit = replace(exit, out_of_memory=True)
             return exit
         except asyncio.CancelledError:
             process.terminate()
@@ -152,9 +170,10 @@ class ProcessHost:
         control, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as job, theirs:
             try:
-                wanted = {"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}
+                wanted: dict[str, Any] = {"argv": command.argv, "env": dict(command.env), "cwd": str(command.cwd)}
                 wanted |= {"after": command.after} if command.after else {}
                 wanted |= {"folder": command.folder} if warm is not None else {}
+                wanted |= {"nested": True} if command.nested else {}
                 job.write(json.dumps(wanted).encode())
                 job.seek(0)
                 await self._request([job.fileno(), theirs_out, theirs_err, theirs.fileno()], warm)

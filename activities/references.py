@@ -159,6 +159,8 @@ class Outputs:
         resolved = await self._attempt.blocking(path.resolve)
         if kind == "file" and resolved in self._written:
             return self._written[resolved]
+        if self._attempt.task.isolation == "sandbox" and not resolved.is_relative_to(self._attempt.scratch.resolve()):
+            raise invalid(where, f"is a path outside the sandbox: {local}; leave the file in $SEGUE_ARTIFACTS")
         if not resolved.is_file():
             raise invalid(where, f"is the path of no file: {local}")
         name = object_name(path.name if kind == "file" else "bytes")

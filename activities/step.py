@@ -20,6 +20,7 @@ from activities.bundles import BundleCache
 from activities.declared import check_declared
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed, StepFailure, to_failure
+from activities.interpreters import Interpreters, Uv
 from activities.logs import PATIENCE_SECONDS
 from activities.masks import Masks
 from activities.operators import Operator
@@ -32,6 +33,7 @@ from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
 from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
+from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace
 from activities.values import encode
 from activities.warm import WarmPython
@@ -62,6 +64,8 @@ class StepActivities:
     def __init__(self, objects: ObjectStore, cache_dir: Path, python: str | None, worker: str) -> None:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
+        uv = Uv(processes)
+        interpreters = Interpreters(uv, processes, python)
         scratch = ScratchSpace(cache_dir / "run")
         self._workshop = Workshop(
             objects=objects,
@@ -72,7 +76,9 @@ class StepActivities:
             warm=WarmPython(processes),
             scratch=scratch,
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
-            environments=EnvironmentCache(cache_dir / "environments", processes, python),
+            environments=EnvironmentCache(cache_dir / "environments", uv, interpreters),
+            interpreters=interpreters,
+            sandboxes=Sandboxes(processes),
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
             secrets=SecretSources(),
         )

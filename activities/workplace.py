@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.attempt import Attempt
+from activities.environments import Wanted
 from activities.errors import StepFailed
 from activities.process import Command, Exit, base_environment
 from activities.references import Inputs, Outputs, as_text
+from activities.sandbox import HIDDEN
+from activities.warm import Entry
+from segue.runner import ERROR, OUTPUT
+
+SANDBOX = "sandbox"
+PACKAGES = "requirements"
+"""A file of requirements that the plan itself lists; what they are called in messages."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Workplace:
         env: All environment variables.
         base: Those that the steps of this worker have in common.
         own: The step's own.
+        environment: The folder of its environment, if it has one.
     """
 
     work: Path
@@ -36,10 +45,36 @@ class Workplace:
     env: dict[str, str]
     base: dict[str, str]
     own: dict[str, str]
+    environment: Path | None
 
     async def run(self, attempt: Attempt, *argv: str) -> Exit:
         """Run a command of the step here, its output in the attempt's log."""
-        return await attempt.workshop.processes.run(Command(argv, self.env, self.work), attempt.log)
+        return await self.start(attempt, Command(argv, self.env, self.work))
+
+    async def start(self, attempt: Attempt, command: Command, entry: Entry | None = None) -> Exit:
+        """Run a command of the step here: in its sandbox, or where that is quicker by an interpreter that waits.
+
+        Args:
+            attempt: The attempt.
+            command: What to run.
+            entry: Runs it in such an interpreter.
+        """
+        shop, task = attempt.workshop, attempt.task
+        if task.isolation == SANDBOX:
+            readable = [path for path in (self.environment, shop.import_path, _hidden(self.interpreter[0])) if path]
+            inside = shop.sandboxes.around(command, attempt.scratch, readable, network=task.network)
+            exit = await shop.processes.run(inside, attempt.log)
+            await attempt.blocking(self._unlink)
+            return exit
+        if entry is not None:
+            return await shop.warm.run(command, entry, self.base, attempt.log)
+        return await shop.processes.run(command, attempt.log)
+
+    def _unlink(self) -> None:
+        """Remove links from where the worker looks: they lead it to what the sandbox has hidden from the step."""
+        for path in (self.output, self.artifacts, self.exchange, self.exchange / OUTPUT, self.exchange / ERROR):
+            if path.is_symlink():
+                path.unlink()
 
 
 async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> Workplace:
@@ -53,6 +88,8 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     Raises:
         StepFailed: The bundle, the environment or an input cannot be had.
     """
+    if attempt.task.isolation == SANDBOX:
+        await attempt.workshop.sandboxes.check()
     scratch = attempt.scratch
     work, artifacts, temporary, exchange = (scratch / name for name in ("work", "artifacts", "tmp", "exchange"))
     for folder in (artifacts, temporary, exchange):
@@ -63,6 +100,7 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     else:
         await attempt.blocking(shutil.copytree, bundle, work)
     environment = await _environment(attempt, bundle) if python else None
+    given = attempt.workshop.python
     output = scratch / "output"
     output.touch()
     base = base_environment()
@@ -70,10 +108,13 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     base |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if environment is not None:
         base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
-    own = {"TMPDIR": str(temporary)}
+    elif python and attempt.task.python is not None and given is not None and (found := shutil.which(given)):
+        base |= {"PATH": f"{Path(found).parent}:{base.get('PATH', '')}"}
+    own = {"TMPDIR": str(temporary)} | ({"HOME": str(temporary)} if attempt.task.isolation == SANDBOX else {})
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
     own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
-    return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), base | own, base, own)
+    interpreter = _interpreter(attempt, environment)
+    return Workplace(work, artifacts, output, exchange, interpreter, base | own, base, own, environment)
 
 
 async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None) -> None:
@@ -109,12 +150,19 @@ async def _bundle(attempt: Attempt) -> Path | None:
 
 
 async def _environment(attempt: Attempt, bundle: Path | None) -> Path | None:
-    task = attempt.task
-    if task.requirements is None:
+    """Return the environment of a step that asks for packages, or for a version of Python."""
+    task, file = attempt.task, None
+    if task.requirements is not None:
+        if bundle is None or task.bundle is None:
+            raise StepFailed("EnvironmentFailed", f"there is no bundle with {task.requirements}", retryable=False)
+        file = bundle / task.requirements
+    elif task.packages is not None:
+        file = attempt.scratch / PACKAGES
+        await attempt.blocking(file.write_text, "".join(f"{each}\n" for each in task.packages), encoding="utf-8")
+    elif task.python is None or await attempt.workshop.interpreters.given_fits(task.python):
         return None
-    if bundle is None or task.bundle is None:
-        raise StepFailed("EnvironmentFailed", f"there is no bundle with {task.requirements}", retryable=False)
-    environment = await attempt.workshop.environments.prepare(bundle / task.requirements, task.bundle, attempt.log)
+    wanted = Wanted(file, task.python, task.bundle if task.requirements is not None else None)
+    environment = await attempt.workshop.environments.prepare(wanted, attempt.log)
     attempt.log.forget_tail()
     return environment
 
@@ -126,3 +174,9 @@ def _interpreter(attempt: Attempt, environment: Path | None) -> tuple[str, ...]:
         return (attempt.workshop.python, "-s")
     # The worker's own interpreter without its packages: the service's are no business of a step.
     return (sys.executable, "-s", "-S")
+
+
+def _hidden(program: str) -> Path | None:
+    """Return the folder that an interpreter belongs to, where that lies in a place which sandboxes do not show."""
+    path = Path(shutil.which(program) or program).absolute()
+    return path.parent.parent if any(path.is_relative_to(place) for place in HIDDEN) else None

@@ -21,6 +21,7 @@ MAX_FILES = 5_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ENTRIES_SEEN = 200_000
 DEFAULT_INCLUDE = ("**/*.py",)
+LOCK, PROJECT = "uv.lock", "pyproject.toml"
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -44,7 +45,7 @@ class Bundle:
 def make_bundle(
     folder: Path,
     include: Sequence[str] = DEFAULT_INCLUDE,
-    requirements: str | None = None,
+    requirements: Sequence[str] = (),
     extra: Sequence[str] = (),
 ) -> Bundle | None:
     """Return the bundle of a definition's folder; None when there is nothing to send.
@@ -52,13 +53,14 @@ def make_bundle(
     Args:
         folder: The folder of the definition.
         include: Glob patterns relative to it: `*` and `?` within a name, `**` for any number of folders.
-        requirements: Path of a requirements file relative to it.
+        requirements: Paths of files with requirements, relative to it; a lock travels with its `pyproject.toml`.
         extra: Paths of further files relative to it.
 
     Raises:
         InvalidBundle: A pattern or path leads out of the folder or fits no file, or there is too much.
     """
-    named = [path for path in (requirements, *extra) if path is not None]
+    locked = [str(Path(path).with_name(PROJECT)) for path in requirements if Path(path).name == LOCK]
+    named = [*requirements, *locked, *extra]
     for path in named:
         _check_named(folder, path)
     files = sorted({*_matching(folder, include), *(_normal(path) for path in named)})

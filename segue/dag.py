@@ -52,7 +52,9 @@ class DAG:
             are cancelled), or `hold` (the step waits for a person).
         fail_fast: True means `on_failure="stop"`.
         include: Glob patterns of the code that travels with the workflow.
-        requirements: A requirements file beside the definition; steps run in an environment made from it.
+        requirements: A requirements file, a `pyproject.toml` or a `uv.lock` beside the definition, or a list of
+            requirements; steps run in an environment made from it.
+        python: Which versions of Python steps may run in, such as `>=3.11`.
         output: The run's output, built from expressions; may also be assigned to `dag.output`.
     """
 
@@ -80,7 +82,8 @@ class DAG:
         on_failure: str | None = None,
         fail_fast: bool = False,
         include: Sequence[str] | None = None,
-        requirements: str | None = None,
+        requirements: str | Sequence[str] | None = None,
+        python: str | None = None,
         output: Any = None,
         **unknown: Any,
     ) -> None:
@@ -102,7 +105,8 @@ class DAG:
         self.concurrency = concurrency_keys(concurrency, max_active_runs)
         self.on_failure = on_failure if on_failure is not None else ("stop" if fail_fast else None)
         self.include = plain(include, "include")
-        self.requirements = requirements
+        self.requirements = plain(requirements, "requirements")
+        self.python = python
         self.output = output
         self.triggers = [
             *scheduled(
@@ -273,6 +277,7 @@ ARGUMENTS = {
     "fail_fast": "on_failure",
     "include": "code/include",
     "requirements": "code/requirements",
+    "python": "code/python",
     "output": "output",
 }
 """The arguments of `DAG`, and the YAML key that each becomes."""

@@ -37,7 +37,7 @@ def build(dag: DAG, source: str) -> dict[str, Any]:
 
 
 def _head(dag: DAG, ids: dict[int, str]) -> dict[str, Any]:
-    code = {"include": dag.include, "requirements": dag.requirements}
+    code = {"include": dag.include, "requirements": dag.requirements, "python": dag.python}
     keys = {
         "description": dag.description,
         "labels": dag.labels,

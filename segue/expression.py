@@ -200,8 +200,8 @@ class WorkflowExpression(Expression):
         Args:
             function: The function; its body is compiled when the workflow is deployed.
             options: `name`, the function's with dashes without it; `description`, the docstring's first line without
-                it; `triggers`, `labels`, `default_args`, `max_parallel`, `timeout`, `include` and `requirements` mean
-                what they mean for a DAG. The params are the function's own.
+                it; `triggers`, `labels`, `default_args`, `max_parallel`, `timeout`, `include`, `requirements` and
+                `python` mean what they mean for a DAG. The params are the function's own.
         """
         from segue.functions.workflow import decorated
 

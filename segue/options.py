@@ -38,6 +38,9 @@ class StepOptions(TypedDict, total=False):
         condition: An expression; false skips the step (`if` in YAML).
         output: Declared outputs: name to JSON Schema, or to an expression over `response`.
         description: One line for people.
+        requirements: What the step's environment is made from instead of the workflow's: the path of a file, or a list
+            of requirements.
+        isolation: `"sandbox"`, or `{"sandbox": {"network": True}}`: the machine's files to read only, no network.
         dag: The DAG; without it, the one whose `with` block is open.
     """
 
@@ -53,6 +56,8 @@ class StepOptions(TypedDict, total=False):
     condition: Expression | str
     output: Mapping[str, Any]
     description: str
+    requirements: str | Sequence[str]
+    isolation: str | Mapping[str, Any]
     dag: DAG
 
 
@@ -69,13 +74,17 @@ KEYS = {
     "condition": "if",
     "output": "output",
     "description": "description",
+    "requirements": "requirements",
+    "isolation": "isolation",
     "dag": "",
 }
 """Option to the key it becomes, as a path."""
 
 _RETRY_OPTIONS = ("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry")
 _TIMEOUT_OPTIONS = ("execution_timeout", "timeout")
-DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, "queue")} | {"env": "env"}
+_ENVIRONMENT_OPTIONS = ("requirements", "isolation")
+DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, "queue", *_ENVIRONMENT_OPTIONS)}
+DEFAULTS |= {"env": "env"}
 """What `default_args` may hold and becomes the definition's `defaults`."""
 
 # Part of nearly every Airflow file; with these values they ask for nothing.
@@ -104,7 +113,8 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
         options: As given to the operator; names are known to be right.
         defaults: The DAG's `default_args`, which fill the rest of a `retry` or `timeout` that the step begins.
     """
-    keys = {KEYS[name]: plain(options[name], name) for name in ("queue", "description", "output") if name in options}
+    plainly = ("queue", "description", "output", *_ENVIRONMENT_OPTIONS)
+    keys = {KEYS[name]: plain(options[name], name) for name in plainly if name in options}
     if (rule := options.get("trigger_rule", defaults.get("trigger_rule"))) is not None:
         keys["trigger_rule"] = str(getattr(rule, "value", rule))
     if "condition" in options:
@@ -118,7 +128,8 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 
 def default_keys(default_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return the YAML `defaults` that `default_args` amount to."""
-    keys = {name: plain(default_args[name], name) for name in ("queue", "env") if name in default_args}
+    plainly = ("queue", "env", *_ENVIRONMENT_OPTIONS)
+    keys = {name: plain(default_args[name], name) for name in plainly if name in default_args}
     if retry := _retry(default_args):
         keys["retry"] = retry
     if timeout := _timeout(default_args):

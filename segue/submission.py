@@ -55,8 +55,11 @@ class Definition:
         Raises:
             InvalidBundle: It cannot be packed.
         """
-        code = self.translated.plan["code"]
-        return make_bundle(self.root, code["include"], code["requirements"], self._own_file())
+        code, steps = self.translated.plan["code"], self.translated.plan["steps"]
+        # One may be a list: requirements themselves, which are in the plan.
+        named = (code["requirements"], *(step["requirements"] for step in steps))
+        files = dict.fromkeys(each for each in named if isinstance(each, str))
+        return make_bundle(self.root, code["include"], [*files], self._own_file())
 
     def _own_file(self) -> list[str]:
         """Return the definition's own file when a step calls a function of it."""

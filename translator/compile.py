@@ -20,7 +20,7 @@ from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
 from translator.type_checks import TypeChecks
 from workflows.packing import packed
-from workflows.plan import ENV_KINDS, INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
+from workflows.plan import CODE_KINDS, ENV_KINDS, INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
 from workflows.values import json_size
 
 DEFAULT_TIMEOUT = 86_400.0
@@ -70,12 +70,12 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
     places = {step.id: place for place, step in enumerate(order)}
     return Plan(
         workflow=definition.name,
-        steps=tuple(_step(step, definition.defaults, places) for step in order),
+        steps=tuple(_step(step, definition, places) for step in order),
         description=(definition.description or "").strip(),
         labels=definition.labels,
         params=definition.params,
         triggers=tuple(trigger.trigger for trigger in definition.triggers),
-        code=Code(**_given(include=definition.include, requirements=definition.requirements)),
+        code=Code(**_given(include=definition.include, requirements=definition.requirements, python=definition.python)),
         output=definition.output,
         timeout=definition.timeout or DEFAULT_TIMEOUT + sum(_waits(step) for step in order),
         concurrency=definition.concurrency,
@@ -83,7 +83,8 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
     )
 
 
-def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> Step:
+def _step(step: StepDefinition, definition: WorkflowDefinition, places: dict[str, int]) -> Step:
+    defaults = definition.defaults
     needs = sorted(step.needs, key=lambda need: places[need.step])
     inherited = defaults.env if step.kind in ENV_KINDS else {}
     if step.kind in INTERPRETER_KINDS:
@@ -104,8 +105,21 @@ def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> S
         description=(step.description or "").strip(),
         phase=step.phase,
         origin=step.origin,
-        **_given(queue=step.queue or defaults.queue, trigger_rule=step.trigger_rule),
+        requirements=_requirements(step, definition),
+        **_given(
+            queue=step.queue or defaults.queue,
+            trigger_rule=step.trigger_rule,
+            isolation=step.isolation or (defaults.isolation if step.kind in CODE_KINDS else None),
+        ),
     )
+
+
+def _requirements(step: StepDefinition, definition: WorkflowDefinition) -> str | tuple[str, ...] | None:
+    """Return what a step's environment is made from, where that is not what the workflow's is."""
+    found = step.requirements
+    if found is None and step.kind in CODE_KINDS:
+        found = definition.defaults.requirements
+    return None if found == definition.requirements else found
 
 
 def _waits(step: StepDefinition) -> float:

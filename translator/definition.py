@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from translator.located import Entry, Node, Spot
 from workflows.expressions import Expression
-from workflows.plan import Concurrency, Kind, Map, Trigger, TriggerRule
+from workflows.plan import Concurrency, Isolation, Kind, Map, Trigger, TriggerRule
 
 OnFailure: TypeAlias = Literal["finish", "stop", "hold"]
 WhenFull: TypeAlias = Literal["queue", "skip", "cancel_oldest"]
@@ -91,6 +91,8 @@ class StepDefinition:
     description: str | None = None
     phase: Literal["main", "finally"] = "main"
     origin: dict[str, str] | None = None
+    requirements: str | tuple[str, ...] | None = None
+    isolation: Isolation | None = None
     fixed_output: tuple[str, ...] | None = None
     called_at: Node | None = None
     uses: list[Use] = field(default_factory=list)
@@ -124,6 +126,8 @@ class Defaults:
     timeout: dict[str, Any] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
     uses: dict[str, list[Use]] = field(default_factory=dict)
+    requirements: str | tuple[str, ...] | None = None
+    isolation: Isolation | None = None
 
 
 @dataclass(slots=True)
@@ -151,7 +155,8 @@ class WorkflowDefinition:
     on_failure: OnFailure | None = None
     defaults: Defaults = field(default_factory=Defaults)
     include: tuple[str, ...] | None = None
-    requirements: str | None = None
+    requirements: str | tuple[str, ...] | None = None
+    python: str | None = None
     steps: dict[str, StepDefinition] = field(default_factory=dict)
     output: Any = None
     uses: list[Use] = field(default_factory=list)

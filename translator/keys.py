@@ -136,15 +136,15 @@ OPERATORS = ("sql", "notify", "ssh")
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
-        *("output", "description"),
+        *("output", "description", "requirements", "isolation"),
     ),
-    ("priority", "resources", "cache", "artifacts", "isolation", "requirements"),
+    ("priority", "resources", "cache", "artifacts"),
 )
 _OF_THE_USER = "it belongs to the step that uses this one"
 SHARED_STEP = Keys(
     (
         *("segue", "step", "description", "inputs", *STEP_KINDS, "with", "env", "queue", "retry", "timeout"),
-        "output",
+        *("output", "requirements", "isolation"),
     ),
     STEP.later,
     {
@@ -154,8 +154,10 @@ SHARED_STEP = Keys(
         "steps": "one file is one shared step",
     },
 )
-DEFAULTS = Keys(("queue", "timeout", "retry", "env"), ("priority", "resources", "cache", "isolation", "requirements"))
-CODE = Keys(("include", "requirements"), ("python",))
+DEFAULTS = Keys(("queue", "timeout", "retry", "env", "requirements", "isolation"), ("priority", "resources", "cache"))
+CODE = Keys(("include", "requirements", "python"))
+ISOLATION = Keys(("sandbox",), (), {"process": "write isolation: process", "network": "it is the sandbox's"})
+SANDBOX = Keys(("network",))
 RETRY = Keys(("attempts", "delay", "backoff", "max_delay", "unless"))
 TIMEOUT = Keys(("run", "queue", "total", "heartbeat"))
 WAITING_TIMEOUT = Keys(("run", "total"), (), dict.fromkeys(("queue", "heartbeat"), "no worker runs this step"))

@@ -32,6 +32,8 @@ OUR_ERROR_TYPES = (
     "ContainerError",
     "NotifyError",
     "SshError",
+    "EnvironmentFailed",
+    "SandboxUnavailable",
 )
 """Types of failures that are no Python exceptions."""
 ERROR_TYPES = (

@@ -13,6 +13,7 @@ from translator.fields import Fields, check_name, type_of
 from translator.located import Node, Report
 from translator.names import STEP_NAME, STEP_NAME_RULE, VARIABLE, VARIABLE_RULE
 from translator.read_code import read_callable, read_script
+from translator.read_environment import read_isolation, read_requirements
 from translator.read_http import HttpReader
 from translator.read_map import read_map
 from translator.read_operators import OperatorReader, read_operator
@@ -20,7 +21,7 @@ from translator.read_options import read_env, read_queue, read_retry, read_timeo
 from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
 from translator.shared_files import is_file
-from workflows.plan import INTERPRETER_KINDS, TriggerRule
+from workflows.plan import CODE_KINDS, INTERPRETER_KINDS, Kind, TriggerRule
 from workflows.templates import OPENING
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ NOOP = "noop"
 
 _KIND_HINT = "a step has one of run (shell), python, http, container, workflow, wait, approve and uses"
 _NO_WORKER = "no worker runs it, so it has no place in a queue"
+_NO_CODE = dict.fromkeys({*get_args(Kind)} - CODE_KINDS, "it is for steps that run code of yours: run and python")
 _MEANINGLESS = {
     "with": {
         "shell": "a script gets its values through env",
@@ -45,6 +47,8 @@ _MEANINGLESS = {
         "sql": "values go under parameters",
     },
     "queue": dict.fromkeys(INTERPRETER_KINDS, _NO_WORKER),
+    "requirements": {**_NO_CODE, "container": "its image has what it needs", "ssh": "the other machine has its own"},
+    "isolation": {**_NO_CODE, "container": "a container is kept apart already", "ssh": "it runs on another machine"},
     "retry": {"wait": "there is nothing to try again", "approve": "there is nothing to try again"},
     "timeout": {"approve": "an approval has its own: approve: {timeout: 48h}"},
     "output": {
@@ -143,6 +147,8 @@ class StepReader:
         self._options(own)
         step.queue = own.queue or step.queue
         step.retry, step.timeout = {**step.retry, **own.retry}, {**step.timeout, **own.timeout}
+        step.requirements = step.requirements if own.requirements is None else own.requirements
+        step.isolation = own.isolation or step.isolation
         if found.has("output"):
             message = f'"output" has no meaning for {self.what}'
             self.report.add(found.key("output"), Code.CONFLICT, message, "the shared step declares it")
@@ -272,10 +278,12 @@ class StepReader:
         return env
 
     def _options(self, step: StepDefinition) -> None:
-        """Read queue, retry and timeout into a step."""
+        """Read what says how and where a step is run, into it."""
         step.queue = None if self._refused("queue") else read_queue(self.found)
         step.retry = {} if self._refused("retry") else read_retry(self.found, self.what)
         step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)
+        step.requirements = None if self._refused("requirements") else read_requirements(self.found)
+        step.isolation = None if self._refused("isolation") else read_isolation(self.found, self.what)
 
     def _output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
         found = self.found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import Any, get_args
 
 from translator import keys
@@ -13,6 +12,7 @@ from translator.embedded import read_template, refuse_expressions
 from translator.fields import Fields, check_name, type_of
 from translator.located import Entry, Node, Report
 from translator.names import VARIABLE, VARIABLE_RULE, WORKFLOW_NAME, WORKFLOW_NAME_RULE
+from translator.read_environment import is_inside, outside, read_isolation, read_python, read_requirements
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
 from translator.read_step import read_step
 from translator.read_triggers import read_triggers
@@ -126,7 +126,8 @@ def _defaults(found: Fields, report: Report) -> Defaults:
     fields = Fields(node, report, '"defaults"', keys.DEFAULTS)
     env, uses = read_env(fields, COMMON_NAMES | {SECRETS})
     queue, retry, timeout = read_queue(fields), read_retry(fields, '"defaults"'), read_timeout(fields, '"defaults"')
-    return Defaults(queue, retry, timeout, env, uses)
+    requirements, isolation = read_requirements(fields), read_isolation(fields, '"defaults"')
+    return Defaults(queue, retry, timeout, env, uses, requirements=requirements, isolation=isolation)
 
 
 def _concurrency(found: Fields, definition: WorkflowDefinition, report: Report) -> Concurrency | None:
@@ -152,20 +153,13 @@ def _code(found: Fields, definition: WorkflowDefinition, report: Report) -> None
         return
     fields = Fields(node, report, '"code"', keys.CODE)
     definition.include = fields.texts("include")
-    definition.requirements = fields.text("requirements")
-    for key in set(keys.CODE.known) & set(fields.entries):
-        value = fields.entries[key].value
+    definition.requirements = read_requirements(fields)
+    definition.python = read_python(fields)
+    if fields.has("include"):
+        value = fields.entries["include"].value
         for path in value.items or [value]:
-            if isinstance(path.value, str) and not _is_inside(path.value):
-                message = f'"{shown(path.value)}" leads out of the definition\'s folder'
-                report.add(path, Code.PATH, message, "paths are relative to the definition, with /")
-
-
-def _is_inside(path: str) -> bool:
-    pure = PurePosixPath(path)
-    return (
-        not pure.is_absolute() and ".." not in pure.parts and "\\" not in path and "${{" not in path and ":" not in path
-    )
+            if isinstance(path.value, str) and not is_inside(path.value):
+                outside(path, path.value, report)
 
 
 def _steps(found: Fields, definition: WorkflowDefinition, report: Report, shared: SharedFiles) -> None:

@@ -41,7 +41,8 @@ class RunIdentity:
     workflow: str
     version: int
     bundle: str | None = None
-    requirements: str | None = None
+    requirements: str | tuple[str, ...] | None = None
+    python: str | None = None
 
 
 def run_scope(identity: RunIdentity, request: RunRequest, plan: Plan, started_at: str) -> dict[str, JSON]:
@@ -73,6 +74,7 @@ def build_task(
         InputError: An expression fails, or the task is larger than `MAX_TASK_BYTES`.
     """
     step, held = taken_out(step)
+    requirements = identity.requirements if step.requirements is None else step.requirements
     task = StepTask(
         run=identity.run,
         workflow=identity.workflow,
@@ -87,8 +89,12 @@ def build_task(
         output=step.output,
         item=unwrap(item),
         bundle=identity.bundle,
-        requirements=identity.requirements,
+        requirements=requirements if isinstance(requirements, str) else None,
         timeout=step.timeout.run,
+        packages=[*requirements] if isinstance(requirements, tuple) else None,
+        python=identity.python,
+        isolation=step.isolation.kind,
+        network=step.isolation.network,
     )
     task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":

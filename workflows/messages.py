@@ -177,6 +177,10 @@ class StepTask:
         generation: How often this step was scheduled before in the same run (after a worker was lost).
         item: The item of a map; None outside a map.
         requirements: Path of the requirements file in the bundle.
+        packages: Requirements themselves, in the place of such a file.
+        python: Which versions of Python may run it, as in the plan.
+        isolation: How far it is kept from its machine: `process` or `sandbox`.
+        network: Whether a sandbox has the machine's network.
         timeout: Seconds after which the worker itself ends the attempt, with its log; Temporal's own limit is a little
             longer. None: Temporal's limit alone.
         secrets: The texts that hold secrets. The values are on the worker, and never in here.
@@ -199,6 +203,10 @@ class StepTask:
     requirements: str | None = None
     timeout: float | None = None
     secrets: list[SecretText] = field(default_factory=list)
+    packages: list[str] | None = None
+    python: str | None = None
+    isolation: str = "process"
+    network: bool = False
 
 
 @dataclass(slots=True)

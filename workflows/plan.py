@@ -53,6 +53,8 @@ COMMAND_KINDS: frozenset[str] = frozenset({"shell", "container", "ssh"})
 """Kinds that run a command: their output is the `key=value` lines that it writes."""
 ENV_KINDS: frozenset[str] = COMMAND_KINDS | {"python"}
 """Kinds that have environment variables."""
+CODE_KINDS: frozenset[str] = frozenset({"shell", "python"})
+"""Kinds that run the bundle's code on the worker itself: they have an environment and an isolation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,19 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True)
+class Isolation:
+    """How far a step of `CODE_KINDS` is kept from its machine.
+
+    Attributes:
+        kind: A process of its own, or one in a sandbox besides: the machine's files to read only, and no network.
+        network: Whether a sandbox has the machine's network all the same.
+    """
+
+    kind: Literal["process", "sandbox"] = "process"
+    network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A node of the DAG: the smallest unit that succeeds, fails or is retried as a whole.
 
@@ -161,6 +176,8 @@ class Step:
         phase: `finally` steps start when every `main` step has ended, however the run ends, and are no leaves.
         origin: Where a shared step came from: `{"uses": text, "file": path, "sha256": hex digits}`; None: it was
             written in the definition itself.
+        requirements: What its environment is made from instead of the workflow's: as in `Code`. None: the workflow's.
+        isolation: How far it is kept from its machine.
     """
 
     id: str
@@ -179,6 +196,8 @@ class Step:
     description: str = ""
     phase: Literal["main", "finally"] = "main"
     origin: dict[str, str] | None = None
+    requirements: str | tuple[str, ...] | None = None
+    isolation: Isolation = field(default_factory=Isolation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +224,14 @@ class Code:
 
     Attributes:
         include: Glob patterns relative to the definition's folder.
-        requirements: Path of a requirements file relative to the definition's folder; None runs steps in the
-            worker's own choice of interpreter.
+        requirements: Path of a requirements file, a `pyproject.toml` or a `uv.lock` relative to the definition's
+            folder, or requirements themselves; None runs steps in the worker's own choice of interpreter.
+        python: Which versions of Python steps may run in, as `workflows.python_versions` writes it; None: any.
     """
 
     include: tuple[str, ...] = ("**/*.py",)
-    requirements: str | None = None
+    requirements: str | tuple[str, ...] | None = None
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +316,7 @@ class Plan:
         values["triggers"] = tuple(Trigger(**t) for t in document.get("triggers", ()))
         code = document.get("code")
         if code is not None:
-            values["code"] = Code(**{**code, "include": tuple(code["include"])}) if "include" in code else Code(**code)
+            values["code"] = Code(**_with_tuples(code, "include", "requirements"))
         if values.get("concurrency") is not None:
             values["concurrency"] = Concurrency(**values["concurrency"])
         return cls(**values)
@@ -338,8 +359,15 @@ def _default(each: Field[Any]) -> Any:
     return each.default_factory() if each.default_factory is not MISSING else each.default
 
 
+def _with_tuples(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a document with tuples for the lists under these names."""
+    return document | {name: tuple(document[name]) for name in names if isinstance(document.get(name), list)}
+
+
 def _step(document: dict[str, Any]) -> Step:
-    values = dict(document)
+    values = _with_tuples(document, "requirements")
+    if "isolation" in document:
+        values["isolation"] = Isolation(**document["isolation"])
     values["needs"] = tuple(Edge(**edge) for edge in document.get("needs", ()))
     values["retry"] = _shared(_retry, document.get("retry"))
     values["timeout"] = _shared(_timeout, document.get("timeout"))

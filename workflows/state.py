@@ -156,7 +156,8 @@ def begin(run: str, request: RunRequest) -> State:
     graph = graph_of(request.plan)
     request = replace(request, kept=unpacked(request.kept))
     plan = graph.plan
-    identity = RunIdentity(run, request.workflow, request.version or 0, request.bundle, plan.code.requirements)
+    code = plan.code
+    identity = RunIdentity(run, request.workflow, request.version or 0, request.bundle, code.requirements, code.python)
     return State(
         graph=graph,
         identity=identity,

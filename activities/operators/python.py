@@ -50,7 +50,7 @@ class PythonOperator:
         argv = (*place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
         command = Command(argv, place.env, place.work, folder=str(place.exchange))
         entry = Entry(ENTRY, (str(runner), ""), runner / "runner.py")
-        exit = await attempt.workshop.warm.run(command, entry, place.base, attempt.log)
+        exit = await place.start(attempt, command, entry)
         failure = await attempt.blocking(_reported, place) or exit_failure(exit, "the Python process", attempt)
         outputs = Outputs(attempt, place.artifacts)
         await finish(attempt, outputs, failure)
@@ -65,7 +65,7 @@ async def _write_job(attempt: Attempt, place: Workplace, inputs: JSON) -> None:
         "inputs": inputs,
         "work": str(place.work),
         "path": str(attempt.workshop.import_path),
-        "requirements": attempt.task.requirements,
+        "requirements": attempt.task.requirements or (None if attempt.task.packages is None else "its requirements"),
     }
     await attempt.blocking(lambda: (place.exchange / JOB).write_text(json.dumps(job), encoding="utf-8"))
 

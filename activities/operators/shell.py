@@ -7,10 +7,11 @@ Values come in through environment variables and never through the script's text
 from __future__ import annotations
 
 import shutil
-import signal
+from typing import Any
 
 from activities.attempt import Attempt
 from activities.declared import typed_text
+from activities.endings import how_it_ended
 from activities.errors import StepFailed
 from activities.masks import Masks
 from activities.process import Exit
@@ -21,8 +22,6 @@ from workflows.messages import JSON
 
 SCRIPT = "script"
 """Beside the folder that the script runs in."""
-_BY_SIGNAL = 128
-"""What a shell adds to the number of the signal that ended its command."""
 
 
 class ShellOperator:
@@ -46,23 +45,13 @@ def exit_failure(exit: Exit, what: str, attempt: Attempt) -> StepFailed | None:
     if exit.code == 0:
         return None
     tail = attempt.log.tail("stderr")
-    detail = {"exit_code": exit.code, "signal": exit.signal, "log_tail": tail}
-    number = exit.signal or ((exit.code or 0) - _BY_SIGNAL if (exit.code or 0) > _BY_SIGNAL else None)
-    message = f"{what} was ended by {_signal(exit.signal)}" if exit.signal else f"{what} ended with code {exit.code}"
-    if number and not exit.signal and (name := _signal(number)):
-        message += f" (a command was ended by {name})"
-    if number == signal.SIGKILL:
-        message += "; often the machine ran out of memory"
+    detail: dict[str, Any] = {"exit_code": exit.code, "signal": exit.signal, "log_tail": tail}
+    message = f"{what} {how_it_ended(exit)}"
+    if exit.out_of_memory:
+        detail["cause"] = "out of memory"
     if tail and (last := next((line for line in reversed(tail) if line.strip()), "")):
         message += f": {last}"
     return StepFailed("ExitCode", message, {name: fact for name, fact in detail.items() if fact not in (None, [])})
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}" if number < signal.NSIG else ""
 
 
 def _shell(place: Workplace) -> tuple[str, ...]:

@@ -47,6 +47,10 @@ def _given(plan: JSON, forecast: JSON) -> Iterator[str]:
     missing = forecast["missing_secrets"] or []
     for name in forecast["secrets"]:
         yield f"secret {name}" + (", missing here (workers resolve them)" if name in missing else "")
+    if plan["code"]["python"] is not None:
+        yield f"python {plan['code']['python']}"
+    if plan["code"]["requirements"] is not None:
+        yield f"environment of {_packages(plan['code']['requirements'])}"
     for compiled, trigger in zip(plan["triggers"], forecast["triggers"], strict=True):
         spec = compiled["spec"]
         zone = f" {spec['timezone']}" if "timezone" in spec else ""
@@ -123,10 +127,20 @@ def _details(step: JSON) -> Iterator[str]:
         over = level["over"]
         yield f"for each {level['name']} in {over if isinstance(over, str) else _short(over)}{_bounds(level)}"
         level = level.get("inner")
+    if step["requirements"] is not None:
+        yield f"in an environment of {_packages(step['requirements'])}"
+    if step["isolation"]["kind"] == "sandbox":
+        yield "in a sandbox" + ("" if step["isolation"]["network"] else " without network")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
     if step.get("origin"):
         yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
+
+
+def _packages(requirements: Any) -> str:
+    if isinstance(requirements, str):
+        return requirements
+    return ", ".join(requirements[:8]) + (" ..." if len(requirements) > 8 else "") or "no packages"
 
 
 def _bounds(level: JSON) -> str:

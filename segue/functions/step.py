@@ -32,6 +32,8 @@ OPTIONS = {
     "env": "env",
     "limit": "map/limit",
     "description": "description",
+    "requirements": "requirements",
+    "isolation": "isolation",
 }
 """The arguments of `step`, and the YAML key that each becomes."""
 
@@ -98,10 +100,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     Args:
         function: The function, at the top level of a module.
-        options: `queue`, `retries`, `retry_delay`, `max_retry_delay`, `retry_exponential_backoff`, `retry`, `timeout`
-            and `execution_timeout` mean what they mean for an operator. `env` are environment variables; `limit` is
-            how many items of a map are in flight at once; `id` is the step's id, the function's name without it;
-            `description` is the first line of the docstring without it.
+        options: `queue`, `retries`, `retry_delay`, `max_retry_delay`, `retry_exponential_backoff`, `retry`, `timeout`,
+            `execution_timeout`, `requirements` and `isolation` mean what they mean for an operator. `env` are
+            environment variables; `limit` is how many items of a map are in flight at once; `id` is the step's id, the
+            function's name without it; `description` is the first line of the docstring without it.
     """
     from segue.options import check_names
 

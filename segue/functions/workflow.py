@@ -30,6 +30,7 @@ OPTIONS = {
     "timeout": "timeout",
     "include": "code/include",
     "requirements": "code/requirements",
+    "python": "code/python",
 }
 """The arguments of `workflow`, and the YAML key that each becomes; they mean what they mean for a `DAG`."""
 
@@ -131,7 +132,7 @@ def _keys(options: Mapping[str, Any], triggers: list[Trigger], docstring: str | 
         "max_parallel": options.get("max_parallel"),
         "timeout": duration_text(options["timeout"], "timeout") if "timeout" in options else None,
         "defaults": default_keys(options.get("default_args", {})),
-        "code": {name: plain(options[name], name) for name in ("include", "requirements") if name in options},
+        "code": {name: plain(options[name], name) for name in ("include", "requirements", "python") if name in options},
     }
     return {key: value for key, value in keys.items() if value is not None and value not in ({}, [], "")}
 

@@ -93,8 +93,17 @@ async def test_odd_names_of_artifacts_become_possible_keys(steps: Steps) -> None
 @pytest.mark.parametrize(
     ("script", "message", "facts"),
     [
-        ("kill -9 $$", "the script was ended by SIGKILL; often the machine ran out of memory", {"signal": 9}),
-        ("kill -SEGV $$", "the script was ended by SIGSEGV", {"signal": 11}),
+        ("kill -9 $$", "the script was ended by SIGKILL", {"signal": 9}),
+        (
+            "kill -SEGV $$",
+            "the script was ended by SIGSEGV (it reached for memory that it does not have)",
+            {"signal": 11},
+        ),
+        (
+            "kill -XCPU $$",
+            "the script was ended by SIGXCPU (it used up its CPU time)",
+            {"signal": 24},
+        ),
         ("bash -c 'kill -9 $$'", "the script ended with code 137 (a command was ended by SIGKILL)", {"exit_code": 137}),
         ("exit 255", "the script ended with code 255", {"exit_code": 255}),
         ("no-such-command", "the script ended with code 127", {"exit_code": 127}),

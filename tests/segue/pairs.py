@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 PAIRS: dict[str, tuple[str, str]] = {
+    "environments": (
+        """
+code: {requirements: [numpy], python: "3.12"}
+defaults: {requirements: uv.lock, isolation: {sandbox: {network: true}}}
+steps:
+  a: {run: ./a, requirements: [], isolation: process}
+  b: {python: "m:f", requirements: conf/b.txt, isolation: sandbox}
+  c: {uses: noop}
+""",
+        """
+with DAG(
+    "flow",
+    requirements=["numpy"],
+    python="3.12",
+    default_args={"requirements": "uv.lock", "isolation": {"sandbox": {"network": True}}},
+):
+    a = BashOperator(bash_command="./a", requirements=[], isolation="process")
+    b = PythonOperator(python_callable="m:f", requirements="conf/b.txt", isolation="sandbox")
+    c = EmptyOperator()
+""",
+    ),
     "concurrency": (
         """
 params: {dataset: {type: string, default: digits}}

@@ -81,9 +81,16 @@ def test_hidden_files_caches_and_environments_never_travel(tmp_path: Path) -> No
 
 def test_requirements_and_further_files_travel_too(tmp_path: Path) -> None:
     fill(tmp_path, "a.py", "conf/requirements.txt", "b.txt")
-    made = make_bundle(tmp_path, requirements="conf/requirements.txt", extra=["b.txt", "a.py"])
+    made = make_bundle(tmp_path, requirements=["conf/requirements.txt"], extra=["b.txt", "a.py"])
     assert made is not None
     assert made.files == ("a.py", "b.txt", "conf/requirements.txt")
+
+
+def test_a_lock_travels_with_its_project(tmp_path: Path) -> None:
+    fill(tmp_path, "conf/uv.lock", "conf/pyproject.toml", "pyproject.toml")
+    made = make_bundle(tmp_path, requirements=["conf/uv.lock"])
+    assert made is not None
+    assert made.files == ("conf/pyproject.toml", "conf/uv.lock")
 
 
 def test_nothing_to_send_is_no_bundle(tmp_path: Path) -> None:
@@ -113,7 +120,7 @@ def test_a_requirements_file_must_be_a_file_of_the_folder(tmp_path: Path, path: 
     fill(tmp_path, "secret.txt")
     folder = fill(tmp_path / "flow", "a.py", "folder/x")
     with pytest.raises(InvalidBundle):
-        files(folder, requirements=path)
+        files(folder, requirements=[path])
 
 
 def test_a_pattern_that_fits_nothing_is_a_mistake(tmp_path: Path) -> None:

@@ -132,14 +132,14 @@ def test_the_decorator_says_what_a_yaml_file_says_of_the_whole_workflow(tmp_path
     python = write(
         tmp_path,
         """
-        @step
+        @step(requirements=["numpy"], isolation="sandbox")
         def work(n): ...
 
         @workflow(
             name="whole", description="All of it", labels={"team": "vision"}, triggers=[event("a", condition=event.ok)],
             concurrency={"key": f"k-{params.n}", "limit": 2, "when_full": "skip"}, on_failure="hold", max_parallel=5,
             timeout="2h", default_args={"queue": "gpu", "retries": 1, "env": {"A": "1"}}, include=["flow.py"],
-            requirements="requirements.txt",
+            requirements="requirements.txt", python=">=3.11",
         )
         def flow(n: int = 1):
             try:
@@ -163,9 +163,9 @@ on_failure: hold
 max_parallel: 5
 timeout: 2h
 defaults: {queue: gpu, retry: {attempts: 2}, env: {A: "1"}}
-code: {include: [flow.py], requirements: requirements.txt}
-steps: {work: {python: "flow:work", with: {n: "${{ params.n }}"}}}
-finally: {work_2: {python: "flow:work", with: {n: 0}}}
+code: {include: [flow.py], requirements: requirements.txt, python: ">=3.11"}
+steps: {work: {python: "flow:work", with: {n: "${{ params.n }}"}, requirements: [numpy], isolation: sandbox}}
+finally: {work_2: {python: "flow:work", with: {n: 0}, requirements: [numpy], isolation: sandbox}}
 output: {made: "${{ steps.work.output }}"}
 """
     )

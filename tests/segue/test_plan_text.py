@@ -11,6 +11,7 @@ from translator.forecast.forecast import forecast
 EVERYTHING = """
 segue: 1
 name: flow
+code: {python: ">=3.11", requirements: uv.lock}
 triggers:
   - schedule: {cron: "0 6 * * MON"}
   - schedule: {every: 1 month, start: 2025-01-01}
@@ -29,6 +30,8 @@ steps:
   each: {run: echo, map: [{over: [[1]], as: x, limit: 4, min_success: 80%}, {over: "${{ x }}", as: y}]}
   login: {uses: ./auth.yaml}
   boxed: {container: {image: trainer, command: [a]}}
+  own: {run: echo, requirements: [numpy, pandas], isolation: sandbox}
+  bare: {run: echo, requirements: [], isolation: {sandbox: {network: true}}}
 finally:
   clean: {run: ./clean}
 """
@@ -41,6 +44,8 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
     lines = [line for line in plan_lines(plan.to_json(), told) if line and line.split()[0] not in ("next", "runs")]
     assert lines[1:-2] == [
         "  var MINUTES, no service is asked",
+        "  python >=3.11",
+        "  environment of uv.lock",
         "  schedule 0 6 * * MON UTC",
         "  schedule every 1 month from 2025-01-01 UTC",
         "  schedule every 36h from 1970-01-01 UTC",
@@ -60,6 +65,12 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "login   python on cpu: m:login",
         "        from auth.yaml, sha256 e620bcbd5c36",
         "boxed   container on cpu: trainer",
+        "own     shell on cpu: echo",
+        "        in an environment of numpy, pandas",
+        "        in a sandbox without network",
+        "bare    shell on cpu: echo",
+        "        in an environment of no packages",
+        "        in a sandbox",
         "finally, however the run ends:",
         "clean   shell on cpu: ./clean",
     ]

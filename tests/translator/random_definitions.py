@@ -99,7 +99,9 @@ class Maker:
             "max_parallel": self.random.randint(1, 1000),
             "timeout": self.one(DURATIONS[1:]),
             "defaults": self.defaults(),
-            "code": self.chosen({"include": self.one(["src/**", ["a/*.py"], []]), "requirements": "requirements.txt"}),
+            "code": self.chosen(
+                {"include": self.one(["src/**", ["a/*.py"], []]), "requirements": self.requirements(), "python": "3.12"}
+            ),
         }
         made |= self.chosen(optional)
         made |= {"params": params} if params or self.maybe() else {}
@@ -149,6 +151,8 @@ class Maker:
             "timeout": self.timeout(),
             "output": self.output(kind, scope),
         }
+        if kind in ("run", "python"):
+            optional |= {"requirements": self.requirements(), "isolation": self.isolation()}
         if kind in ("workflow", "wait", "approve"):
             for key in ("queue", "retry", "timeout", "output"):
                 del optional[key]
@@ -254,6 +258,12 @@ class Maker:
         optional = {"attempts": 3, "delay": "0s", "max_delay": "5m", "backoff": self.one([1, 2, 1.5])}
         return self.chosen({**optional, "unless": self.one(["ValueError", ["A", "b.C"]])})
 
+    def requirements(self) -> Any:
+        return self.one(["requirements.txt", "conf/uv.lock", [], ["numpy>=2", "b[c] @ https://example.com/b.whl"]])
+
+    def isolation(self) -> Any:
+        return self.one(["process", "sandbox", {"sandbox": {"network": True}}, {"sandbox": {}}])
+
     def timeout(self) -> Any:
         many = self.chosen({"run": "2h", "queue": "6h", "total": "1d", "heartbeat": "5s"})
         return self.one([self.one(DURATIONS), many])
@@ -261,7 +271,8 @@ class Maker:
     def defaults(self) -> dict[str, Any]:
         scope = ["params." + name for name in self.params if name.isidentifier() and name != "class"] + ["vars.API"]
         env = {"LEVEL": self.template(scope, empty=False), "B": "x"}
-        return self.chosen({"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env})
+        made = {"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env}
+        return self.chosen(made | {"requirements": self.requirements(), "isolation": self.isolation()})
 
     def trigger(self) -> dict[str, Any]:
         if self.maybe():

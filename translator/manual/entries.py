@@ -57,6 +57,8 @@ CONDITION: Schema = {"type": ["string", "boolean"]}
 VALUES: Schema = {"type": "object"}
 TEXTS: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
 PARAM: Schema = {"$ref": "#/$defs/json_schema"}
+REQUIREMENTS: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "maxItems": 1_000}]}
+ISOLATED: Schema = {"anyOf": [{"enum": ["process", "sandbox"]}, {"$ref": "#/$defs/isolation"}]}
 
 
 def whole(least: int, most: int) -> Schema:

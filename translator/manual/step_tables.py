@@ -9,6 +9,8 @@ from translator.manual.entries import (
     CONDITION,
     DURATION,
     EXPRESSION_PATTERN,
+    ISOLATED,
+    REQUIREMENTS,
     TEXT,
     TEXTS,
     VALUES,
@@ -109,8 +111,22 @@ STEP = Group(
             "24h",
         ),
         Entry("cache", VALUES, "mapping", "Reuse of an earlier output for the same code and inputs."),
-        Entry("isolation", TEXT, "text", "How far the step is kept from others."),
-        Entry("requirements", TEXT, "path", "A file of pip requirements for this step alone."),
+        Entry(
+            "isolation",
+            ISOLATED,
+            "`process`, `sandbox`, or mapping",
+            "Of a `run` or `python` step: how far it is kept from its machine. `sandbox`: it reads the machine's files "
+            "and changes none, has a `/tmp` of its own and no network: see [environments](environments.md#a-sandbox).",
+            "process",
+        ),
+        Entry(
+            "requirements",
+            REQUIREMENTS,
+            "path, or list of texts",
+            "Of a `run` or `python` step: what its environment is made from instead of the workflow's: a file of pip "
+            "requirements, a `pyproject.toml`, a `uv.lock`, or requirements themselves (`[]`: none).",
+            "the workflow's",
+        ),
         Entry(
             "output",
             {"type": "object"},
@@ -247,4 +263,18 @@ APPROVE = Group(
     ),
 )
 
-STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, CALL, WAIT, WAIT_EVENT, APPROVE)
+ISOLATION = Group(
+    "ISOLATION",
+    "isolation",
+    "The mapping says how a sandbox is made.",
+    (Entry("sandbox", group("SANDBOX"), "mapping", "A sandbox with these options."),),
+    required=("sandbox",),
+)
+SANDBOX = Group(
+    "SANDBOX",
+    "sandbox of a step",
+    "What a sandbox leaves open.",
+    (Entry("network", {"type": "boolean"}, "`true` or `false`", "Whether it has the machine's network.", "false"),),
+)
+
+STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, CALL, WAIT, WAIT_EVENT, APPROVE, ISOLATION, SANDBOX)

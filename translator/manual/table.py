@@ -10,7 +10,9 @@ from translator.manual.entries import (
     ANYTHING,
     CONDITION,
     DURATION,
+    ISOLATED,
     PARAM,
+    REQUIREMENTS,
     TEXT,
     TEXTS,
     VALUES,
@@ -175,8 +177,8 @@ DEFAULTS = Group(
         Entry("retry", group("RETRY"), "mapping", "As of a step."),
         Entry("env", VALUES, "mapping of names to values", "Environment variables of steps that have any."),
         Entry("cache", VALUES, "mapping", "As of a step."),
-        Entry("isolation", TEXT, "text", "As of a step."),
-        Entry("requirements", TEXT, "path", "As of a step."),
+        Entry("isolation", ISOLATED, "text or mapping", "As of a step."),
+        Entry("requirements", REQUIREMENTS, "path, or list of texts", "As of a step."),
     ),
 )
 CODE = Group(
@@ -185,8 +187,20 @@ CODE = Group(
     "The code that travels with the workflow as its bundle, from the definition's folder.",
     (
         Entry("include", TEXTS, "glob pattern, or a list of them", "Which files travel.", '["**/*.py"]'),
-        Entry("python", TEXT, "text", "Which Python the steps need, such as `>=3.11`."),
-        Entry("requirements", TEXT, "path", "A file of pip requirements; steps run in an environment made from it."),
+        Entry(
+            "python",
+            TEXT,
+            "text",
+            "Which Python the steps need, such as `>=3.11`, `>=3.11,<3.13`, or `3.12` for any 3.12: see "
+            "[environments](environments.md).",
+        ),
+        Entry(
+            "requirements",
+            REQUIREMENTS,
+            "path, or list of texts",
+            "A file of pip requirements, a `pyproject.toml`, a `uv.lock`, or requirements themselves; steps run in an "
+            "environment made from it.",
+        ),
     ),
 )
 RETRY = Group(

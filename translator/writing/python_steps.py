@@ -35,6 +35,8 @@ OPTIONS = {
     "env": "env",
     "queue": "queue",
     "output": "output",
+    "requirements": "requirements",
+    "isolation": "isolation",
 }
 """Keys of a step, and the arguments that say the same."""
 _ORDER = (
@@ -56,7 +58,7 @@ _ORDER = (
         "if",
         "output",
     ),
-    "description",
+    *("requirements", "isolation", "description"),
 )
 NOT_VARIABLES = frozenset(
     {
@@ -92,7 +94,7 @@ NOT_VARIABLES = frozenset(
         ),
         *("event", "by", "quorum", "on_timeout", "form", "image", "command", "entrypoint", "workdir", "pull"),
         *("connection", "sql", "parameters", "inline", "format", "to", "title", "text", "host", "port", "user"),
-        *("key", "known_hosts"),
+        *("key", "known_hosts", "requirements", "isolation"),
     }
 )
 """Names that `.expand(name=...)` cannot have, because an operator's argument is called so."""

@@ -19,7 +19,7 @@ WIDTH = 120
 _INNER = {
     "WORKFLOW": {"concurrency": "CONCURRENCY", "defaults": "DEFAULTS", "code": "CODE"},
     "TRIGGER": {"schedule": "SCHEDULE", "event": "EVENT"},
-    "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT"},
+    "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT", "isolation": "ISOLATION"},
     "STEP": {
         "http": "HTTP",
         "container": "CONTAINER",
@@ -29,6 +29,7 @@ _INNER = {
         "timeout": "TIMEOUT",
         "wait": "WAIT",
         "approve": "APPROVE",
+        "isolation": "ISOLATION",
     },
     "HTTP": {"submit": "REQUEST", "poll": "POLL", "cancel": "REQUEST"},
     "WAIT": {"event": "WAIT_EVENT"},
