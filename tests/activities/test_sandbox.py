@@ -15,6 +15,9 @@ import pytest
 
 from activities.scratch import ScratchSpace
 from tests.activities.conftest import Steps
+from tests.sandboxes import wants_sandboxes
+
+pytestmark = wants_sandboxes
 
 Marked = Callable[[str], list[int]]
 SANDBOX: dict[str, Any] = {"isolation": "sandbox"}

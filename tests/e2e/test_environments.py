@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from segue import Client
+from tests.sandboxes import wants_sandboxes
 
 DEFINITION = """
 segue: 1
@@ -32,6 +33,7 @@ def look(item=0):
 """
 
 
+@wants_sandboxes
 def test_what_steps_run_in_reaches_the_worker(client: Client, tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "none.txt").write_text("# nothing\n")
