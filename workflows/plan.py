@@ -139,7 +139,8 @@ class Step:
         kind: The operator that runs it; also the Temporal activity type.
         action: The operator's own input; its strings may be templates (`${{ ... }}`), but for `script`.
             shell: `{"script": text}`; python: `{"callable": "module:function"}`;
-            http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`; noop: `{}`;
+            http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`, or with `"callback": {}` or
+            `{"fail_if": template}` in the place of `poll`; noop: `{}`;
             container: `{"image": text}` and, where given, `command` (a script or a list of arguments), `entrypoint`,
             `workdir` and `pull`; sql, notify, ssh: `{}`, what they are given is `inputs`;
             workflow: `{"workflow": name, "version": number or None}`, its params are `inputs`;

@@ -72,6 +72,7 @@ NOT_VARIABLES = frozenset(
             "expect",
             "submit",
             "poll",
+            "callback",
             "cancel",
             "endpoint",
             "data",
