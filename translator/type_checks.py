@@ -72,7 +72,7 @@ class TypeChecks:
         overs, names = self._overs(step)
         for use in step.uses:
             # What a name means where it may not be used is of no interest: that has been reported.
-            scope = {name: found for name, found in names.items() if name in use.names}
+            scope = {name: names[name] for name in use.names if name in names}
             if use.edge_from is not None:
                 # The condition of an edge is looked at when the need has succeeded: its output is there.
                 need = self.definition.steps.get(use.edge_from)
@@ -111,9 +111,9 @@ class TypeChecks:
     def _overs(self, step: StepDefinition) -> tuple[list[Use], dict[str, Type]]:
         """Return the expressions that give the items of the step's maps, and what its templates may speak of."""
         overs: list[Use] = []
-        names = dict(self.roots)
+        names = self.roots
         if CALLBACK in step.action:
-            names["response"] = map_of(POSTED, closed=True)
+            names = {**names, "response": map_of(POSTED, closed=True)}
         level = step.map
         while level is not None:
             over = _use_of(level.over, step)
@@ -122,7 +122,7 @@ class TypeChecks:
             else:
                 overs.append(over)
                 found, _ = self._inferred(over, names)
-            names[level.name] = found.item or ANY
+            names = {**names, level.name: found.item or ANY}
             level = level.inner
         return overs, names
 
