@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,7 @@ class Workshop:
         sandboxes: For the steps that ask for one.
         threads: Where calls that block are made.
         secrets: Where the values of secrets are found.
+        public_url: Where services reach the API, for callbacks; None: nobody has said.
     """
 
     objects: ObjectStore
@@ -69,6 +71,7 @@ class Workshop:
     sandboxes: Sandboxes
     threads: ThreadPoolExecutor
     secrets: SecretSources
+    public_url: str | None = None
 
 
 def heartbeat_interval(timeout: float) -> float:
@@ -87,7 +90,7 @@ class Attempt:
         masks: Hides the attempt's secrets in what people will read.
         queue: The task queue that it came from.
         idempotency_key: Names this attempt to other services.
-        remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
+        waits_for: What it waits for, to be said where its time runs out; empty: nothing but its own work.
     """
 
     def __init__(self, task: StepTask, info: activity.Info, workshop: Workshop) -> None:
@@ -104,11 +107,11 @@ class Attempt:
         self.log = LogSink(self._put_log)
         self.masks = Masks()
         self.queue = info.task_queue
-        self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
-        self._heartbeat: Sequence[Any] = info.heartbeat_details
+        self.waits_for = ""
         timeout = info.heartbeat_timeout
         self._interval = heartbeat_interval(timeout.total_seconds()) if timeout else None
         self._scratch: Path | None = None
+        self._hidden: dict[str, str] = {}
 
     @property
     def scratch(self) -> Path:
@@ -144,9 +147,14 @@ class Attempt:
         if not self.task.secrets:
             return
         values = await self.blocking(secret_values, self.task, self.workshop.secrets, queue)
-        self.masks = Masks(values)
-        self.log.hide(self.masks)
+        self.hide(values)
         self.task = filled(self.task, values)
+
+    def hide(self, values: Mapping[str, str]) -> None:
+        """Have these values, by name, hidden from here on."""
+        self._hidden |= values
+        self.masks = Masks(self._hidden)
+        self.log.hide(self.masks)
 
     async def blocking(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Make a call that blocks, in a thread."""
@@ -170,16 +178,11 @@ class Attempt:
         await self._persist(functools.partial(self.workshop.objects.put_file, key, path, create_only=True))
         return {REFERENCE: kind, "key": key, "size": size, "sha256": digest}
 
-    def remember(self, details: Any) -> None:
-        """Have Temporal keep small JSON `details` for the next attempt, should this worker be lost."""
-        self._heartbeat = [details]
-        activity.heartbeat(details)
-
     async def heartbeats(self) -> None:
         """Tell Temporal that this worker is alive, until cancelled."""
         while self._interval is not None:
             await asyncio.sleep(self._interval)
-            activity.heartbeat(*self._heartbeat)
+            activity.heartbeat()
 
     async def clear_up(self) -> None:
         """Remove the scratch folder."""
@@ -194,12 +197,19 @@ class Attempt:
             return  # a try before this one had reached the store after all
 
     async def _persist(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(ObjectExists):  # likewise: the key is this attempt's alone
+            await self.patiently(call)
+
+    async def patiently(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Make a call to the object store, again and again while that is away.
+
+        Raises:
+            StepFailed: The store was away for `STORE_PATIENCE_SECONDS`.
+        """
         give_up_at = time.monotonic() + STORE_PATIENCE_SECONDS
         while True:
             try:
-                return await self.blocking(call)
-            except ObjectExists:
-                return None  # likewise: the key is this attempt's alone
+                return await self.blocking(call, *args, **kwargs)
             except ObjectStoreUnavailable as error:
                 if time.monotonic() > give_up_at:
                     raise StepFailed("ObjectStoreUnavailable", str(error)) from None

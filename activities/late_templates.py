@@ -1,4 +1,4 @@
-"""The templates of an http step that had to wait for an answer: those that speak of `submit` or `response`.
+"""The templates of an http step that had to wait for its worker: those that speak of `callback`, `submit`, `response`.
 
 Everything else in a task is a value already, also when it looks like a template: it is never evaluated a second time.
 """
@@ -13,7 +13,7 @@ from workflows.messages import JSON
 from workflows.secret_texts import LateText
 from workflows.templates import OPENING, references, render
 
-LATE_NAMES = frozenset({"submit", "response"})
+LATE_NAMES = frozenset({"callback", "submit", "response"})
 
 
 def rendered(template: JSON, scope: Mapping[str, JSON], where: str) -> JSON:
@@ -31,7 +31,7 @@ def rendered(template: JSON, scope: Mapping[str, JSON], where: str) -> JSON:
         return {name: rendered(value, scope, f"{where}.{name}") for name, value in template.items()}
     if isinstance(template, list):
         return [rendered(item, scope, f"{where}[{place}]") for place, item in enumerate(template)]
-    if not isinstance(template, LateText) and not (isinstance(template, str) and _is_late(template)):
+    if not isinstance(template, LateText) and not (isinstance(template, str) and _is_late(template, scope)):
         return template
     try:
         return template.rendered(scope) if isinstance(template, LateText) else render(template, scope)
@@ -41,10 +41,10 @@ def rendered(template: JSON, scope: Mapping[str, JSON], where: str) -> JSON:
         raise StepFailed("ExpressionError", f"{where}: {error.message}: {shown}", detail) from None
 
 
-def _is_late(text: str) -> bool:
+def _is_late(text: str, scope: Mapping[str, JSON]) -> bool:
     if OPENING not in text:
         return False
     try:
-        return any(path[0] in LATE_NAMES for path in references(text))
+        return any(path[0] in LATE_NAMES and path[0] in scope for path in references(text))
     except ExpressionError:
         return False  # the translator takes no such template, so this is a value

@@ -59,9 +59,12 @@ class StepActivities:
         cache_dir: Bundles and environments, kept, and the folders of attempts, not kept; made when missing.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
         worker: The worker's identity.
+        public_url: Where services reach the API; None: nobody has said.
     """
 
-    def __init__(self, objects: ObjectStore, cache_dir: Path, python: str | None, worker: str) -> None:
+    def __init__(
+        self, objects: ObjectStore, cache_dir: Path, python: str | None, worker: str, public_url: str | None = None
+    ) -> None:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
         uv = Uv(processes)
@@ -81,6 +84,7 @@ class StepActivities:
             sandboxes=Sandboxes(processes),
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
             secrets=SecretSources(),
+            public_url=public_url,
         )
 
     def all(self) -> list[StepActivity]:
@@ -151,7 +155,8 @@ async def _bounded(operator: Operator, attempt: Attempt) -> JSON:
             raise
         tail = attempt.log.tail("stderr")
         detail = {"timeout": "run"} | ({"log_tail": tail} if tail else {})
-        raise StepFailed("Timeout", f"the attempt took longer than {limit:g} s", detail) from None
+        waited = f": {attempt.waits_for}" if attempt.waits_for else ""
+        raise StepFailed("Timeout", f"the attempt took longer than {limit:g} s{waited}", detail) from None
 
 
 async def _finish(attempt: Attempt, value: JSON) -> StepResult:

@@ -16,13 +16,14 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from api import problems
-from api.auth import OPEN_PATHS, RequireKey
+from api.auth import CALLBACK_PATH, OPEN_PATHS, RequireKey
 from api.boundary import BodyLimit, LastCatch, SecurityHeaders
 from api.pages import Pages
 from api.problems import respond, unavailable
 from api.routes import (
     answers,
     bundles,
+    callbacks,
     events,
     health,
     logs,
@@ -95,7 +96,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _routes() -> APIRouter:
     router = APIRouter()
-    for noun in (health, workflows, bundles, runs, answers, operations, reruns, events, logs, outputs, queues, vars):
+    for noun in (health, workflows, bundles, runs, answers, callbacks, operations, reruns, events):
+        router.include_router(noun.router)
+    for noun in (logs, outputs, queues, vars):
         router.include_router(noun.router)
     return router
 
@@ -141,7 +144,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             operation["responses"]["default"]["content"] = {"application/problem+json": problem}
         schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"key": []}]
-        for path in OPEN_PATHS & schema["paths"].keys():
+        for path in (OPEN_PATHS | {CALLBACK_PATH}) & schema["paths"].keys():
             for operation in schema["paths"][path].values():
                 operation["security"] = []
         app.openapi_schema = schema

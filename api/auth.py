@@ -1,5 +1,6 @@
 """Who may ask: a bearer API key on every request under `/api`, but for an explicit list of exact paths.
 
+Posts to callbacks need none either: there, the address is the right to post.
 The check runs before routing, so a route cannot be forgotten and a path that no route has is refused alike. Keys are
 kept and compared by their SHA-256 only; neither a key nor its hash is ever logged or sent back.
 """
@@ -7,6 +8,7 @@ kept and compared by their SHA-256 only; neither a key nor its hash is ever logg
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -18,6 +20,8 @@ from api.problems import Problem, respond
 
 OPEN_PATHS = frozenset({"/api/v1/health", "/api/v1/openapi.json"})
 """What answers without a key, compared as a whole: no prefix, no suffix, no normalisation."""
+CALLBACK_PATH = "/api/v1/callbacks/{token}"
+_CALLBACK = re.compile(CALLBACK_PATH.replace("{token}", "[^/]+"))
 
 KNOWN_SECONDS = 10.0
 """How long a key that was found counts as valid without a look into the database; so long a deleted key lives on."""
@@ -69,10 +73,14 @@ class RequireKey:
 
 
 def is_open(scope: Scope) -> bool:
-    """Tell whether a request may come without a key: the open paths and the web page, which hold no data."""
-    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+    """Tell whether a request may come without a key: callbacks, the open paths and the web page, which hold no data."""
+    if scope["type"] != "http":
         return False
     path = scope["path"]
+    if scope["method"] == "POST" and _CALLBACK.fullmatch(path):
+        return True
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
     return path in OPEN_PATHS or not (path == "/api" or path.startswith("/api/"))
 
 

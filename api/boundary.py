@@ -19,8 +19,11 @@ logger = logging.getLogger("segue.api")
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
 MAX_BUNDLE_BYTES = 512 * 1024 * 1024
+MAX_CALLBACK_BYTES = 1024 * 1024
+"""Anybody who has seen an address may post there."""
 
 _BUNDLE_PATH = re.compile(r"/api/v1/bundles/[0-9a-f]{64}")
+_CALLBACKS = "/api/v1/callbacks/"
 
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -98,7 +101,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = MAX_BUNDLE_BYTES if _BUNDLE_PATH.fullmatch(scope["path"]) else MAX_JSON_BYTES
+        limit = _limit(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > limit:
             await respond(_too_large(limit))(scope, receive, send)
@@ -114,6 +117,12 @@ class BodyLimit:
             return message
 
         await self.app(scope, receive_counted, send)
+
+
+def _limit(path: str) -> int:
+    if path.startswith(_CALLBACKS):
+        return MAX_CALLBACK_BYTES
+    return MAX_BUNDLE_BYTES if _BUNDLE_PATH.fullmatch(path) else MAX_JSON_BYTES
 
 
 def _too_large(limit: int) -> Problem:

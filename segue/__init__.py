@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from segue.expression import (
         Expression,
+        callback,
         event,
         expr,
         has,
@@ -82,6 +83,7 @@ _HOMES = {
     ],
     "expression": [
         "Expression",
+        "callback",
         "event",
         "expr",
         "has",
@@ -190,6 +192,7 @@ __all__ = [
     "WaitTimeout",
     "Workflow",
     "WorkflowOperator",
+    "callback",
     "chain",
     "cron",
     "event",

@@ -241,6 +241,8 @@ response = Expression("response")
 """The answer of an http step: `response.json`, `response.status`."""
 submit = Expression("submit")
 """The answer to an http step's `submit` request, in its `poll` and `cancel`."""
+callback = Expression("callback")
+"""Where the service of an http step with `callback=True` is to post: `callback.url`, in its `submit`."""
 item = Expression(_ITEM_MARK)
 """The item of the map that the step is expanded over, whatever its variable is called."""
 

@@ -248,7 +248,7 @@ class PythonOperator(Operator):
 
 
 class HttpOperator(Operator):
-    """A step that calls a service: one request, or a remote job that is submitted, polled and cancelled.
+    """A step that calls a service: one request, or a remote job that is submitted, polled or waited for, and cancelled.
 
     Args:
         url: Where to; `endpoint` means the same.
@@ -258,12 +258,13 @@ class HttpOperator(Operator):
         expect: Status codes that count as success.
         submit: The request that starts a job; `response` and `submit` from `segue` stand for the answers.
         poll: `{"url", "every", "until", "fail_if"}`: asked again until `until` is true.
+        callback: Instead of `poll`: the service posts back to `callback.url`; `True`, or `{"fail_if"}`.
         cancel: The request that stops the job.
     """
 
     arguments: ClassVar = {
         **{name: f"http/{name}" for name in ("url", "method", "headers", "params", "json", "expect")},
-        **{name: f"http/{name}" for name in ("submit", "poll", "cancel")},
+        **{name: f"http/{name}" for name in ("submit", "poll", "callback", "cancel")},
         "endpoint": "http/url",
         "data": "http/body",
         "body": "http/body",
@@ -284,13 +285,14 @@ class HttpOperator(Operator):
         expect: Any = None,
         submit: Mapping[str, Any] | None = None,
         poll: Mapping[str, Any] | None = None,
+        callback: bool | Mapping[str, Any] | None = None,
         cancel: Mapping[str, Any] | None = None,
         **options: Unpack[StepOptions],
     ) -> None:
         request = {"url": url if endpoint is None else endpoint, "method": method, "headers": headers, "params": params}
         request |= {"json": json, "body": data if body is None else body, "expect": expect}
-        request |= {"submit": submit, "poll": poll, "cancel": cancel}
-        given = {name: plain(value, name) for name, value in request.items() if value is not None}
+        job = {"submit": submit, "poll": poll, "callback": callback, "cancel": cancel}
+        given = {name: plain(value, name) for name, value in (request | job).items() if value is not None}
         if not given:
             raise misuse("HttpOperator needs url, or submit and poll", hint='HttpOperator(url="https://...")')
         super().__init__(task_id, {"http": given}, options)

@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="The address the API listens on.")
     api_port: int = Field(default=8080, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="The API's address as other services reach it, for those that post back to a step.",
+    )
     temporal_ui_url: str | None = Field(default=None, description="Address of Temporal's web UI, for links.")
     python: str | None = Field(
         default=None, description="Interpreter of steps that name no requirements; default: the worker's own."

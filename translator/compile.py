@@ -6,7 +6,8 @@ Reads no file and asks no network. Whatever is wrong with a definition is report
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from translator.definition import Defaults, StepDefinition, WorkflowDefinition
 from translator.diagnostics import Code as DiagnosticCode
@@ -19,12 +20,24 @@ from translator.references import References
 from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
 from translator.type_checks import TypeChecks
-from workflows.packing import packed
-from workflows.plan import CODE_KINDS, ENV_KINDS, INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
-from workflows.values import json_size
+from workflows.packing import sizes
+from workflows.plan import (
+    CODE_KINDS,
+    ENV_KINDS,
+    INTERPRETER_KINDS,
+    USUAL_RETRY,
+    USUAL_TIMEOUT,
+    Code,
+    Edge,
+    Plan,
+    Retry,
+    Step,
+    Timeout,
+)
 
 DEFAULT_TIMEOUT = 86_400.0
 """Seconds that a run may take when its definition does not say, beside those that its steps wait by the clock."""
+_T = TypeVar("_T", Retry, Timeout)
 MAX_PLAN_BYTES = 4 * 1024 * 1024
 MAX_PACKED_PLAN_BYTES = 768 * 1024
 """A run's request carries its plan, packed, and travels as one message; how far the run is must fit beside it."""
@@ -99,8 +112,8 @@ def _step(step: StepDefinition, definition: WorkflowDefinition, places: dict[str
         inputs=step.inputs,
         env={**inherited, **step.env},
         map=step.map,
-        retry=Retry(**{**defaults.retry, **step.retry}),
-        timeout=Timeout(**{**defaults.timeout, **step.timeout}),
+        retry=_with(USUAL_RETRY, {**defaults.retry, **step.retry}),
+        timeout=_with(USUAL_TIMEOUT, {**defaults.timeout, **step.timeout}),
         output=step.output,
         description=(step.description or "").strip(),
         phase=step.phase,
@@ -122,6 +135,11 @@ def _requirements(step: StepDefinition, definition: WorkflowDefinition) -> str |
     return None if found == definition.requirements else found
 
 
+def _with(default: _T, fields: dict[str, Any]) -> _T:
+    """Return the default, with some of its fields changed; the default itself when there are none."""
+    return replace(default, **fields) if fields else default
+
+
 def _waits(step: StepDefinition) -> float:
     """Return how long a step waits for the clock or for a person, as far as that is written down."""
     seconds = step.action.get("for" if step.kind == "wait" else "timeout") if step.kind in ("wait", "approve") else None
@@ -134,8 +152,7 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def _check_size(plan: Plan, node: Node, report: Report) -> None:
-    document = plan.compact()
-    size, small = json_size(document), json_size(packed(document))
+    size, small = sizes(plan.compact())
     if size > MAX_PLAN_BYTES or small > MAX_PACKED_PLAN_BYTES:
         found, most = (size, MAX_PLAN_BYTES) if size > MAX_PLAN_BYTES else (small, MAX_PACKED_PLAN_BYTES)
         packing = "" if size > MAX_PLAN_BYTES else " when packed"

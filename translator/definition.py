@@ -26,7 +26,9 @@ SHARED_NAMES = frozenset({"inputs", "run", "workflow", "vars"})
 """What a shared step may speak of, whichever workflow uses it."""
 SECRETS = "secrets"
 """What the texts that reach a step's worker may speak of besides."""
-SPECIAL_NAMES = frozenset({"output", "submit", "response", "secrets", "inputs"})
+CALLBACK = "callback"
+"""What the request may speak of besides that has a service post back."""
+SPECIAL_NAMES = frozenset({"output", "submit", "response", "secrets", "inputs", CALLBACK})
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,26 +30,49 @@ class Position:
     column: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """A key of a mapping, and its value."""
+    """A key of a mapping, and its value.
+
+    Like `Node` and `Spot` it is never changed; to be frozen would double the time that making one takes.
+    """
 
     key: Node
     value: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Node:
-    """A value and its place.
+    """A value and its place, which is worked out when it is asked for: nearly all of them never are.
 
     Attributes:
         value: A scalar, a list of nodes, or a mapping of text to `Entry`.
-        raw: For text in a YAML file: how it was written, quotes and all, so that a place inside it can be found.
+        at: Where it is: a position, or an index into `source`.
+        written: How a text in a YAML file was written, or the index into `source` at which it ends.
+        source: The text that the indexes are of.
     """
 
     value: Scalar | list[Node] | dict[str, Entry]
-    position: Position
-    raw: str = ""
+    at: Position | int
+    written: str | int = ""
+    source: Lines | None = None
+
+    @property
+    def position(self) -> Position:
+        """Its line and column."""
+        if isinstance(self.at, Position):
+            return self.at
+        assert self.source is not None
+        return self.source.position(self.at)
+
+    @property
+    def raw(self) -> str:
+        """For text in a YAML file: how it was written, quotes and all, so that a place inside it can be found."""
+        if isinstance(self.written, str):
+            return self.written
+        assert self.source is not None
+        assert isinstance(self.at, int)
+        return self.source.text[self.at : self.written]
 
     @property
     def mapping(self) -> dict[str, Entry]:
@@ -74,7 +97,7 @@ class Node:
         return Spot(self, offset)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Spot:
     """A character of a text; where it was written is worked out when it is asked for, since that takes a search."""
 
@@ -155,11 +178,12 @@ class Lines:
     """Turns an index into a text to line and column."""
 
     starts: tuple[int, ...]
+    text: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, text: str) -> Lines:
         """Find where the lines of a text begin."""
-        return cls((0, *(match.end() for match in _LINE_END.finditer(text))))
+        return cls((0, *(match.end() for match in _LINE_END.finditer(text))), text)
 
     def position(self, index: int) -> Position:
         """Return the place of a character."""

@@ -1,8 +1,8 @@
-"""Reads `http`: one request, or a remote job that is submitted, polled and cancelled.
+"""Reads `http`: one request, or a remote job that is submitted, polled or called back from, and cancelled.
 
 In the plan a request is `{"method", "url"}` with `headers`, `params`, `json` or `body`, and `expect` (a list of status
-codes) where given; a poll is `{"url", "every", "until"}` with `fail_if` and `headers` where given. `until` and
-`fail_if` are templates of one expression.
+codes) where given; a poll is `{"url", "every", "until"}` with `fail_if` and `headers` where given; a callback is
+`{}`, with `fail_if` where given. `until` and `fail_if` are templates of one expression.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from translator import keys
-from translator.definition import SECRETS, Use
+from translator.definition import CALLBACK, SECRETS, Use
 from translator.diagnostics import Code
 from translator.embedded import read_condition, read_template
 from translator.fields import Fields
@@ -46,7 +46,7 @@ class HttpReader:
         single = [key for key in keys.REQUEST.known if found.has(key)]
         if job and single:
             message = f'"{job[0]}" and "{single[0]}" do not go together'
-            hint = 'a single request has "url"; a remote job has "submit", "poll" and "cancel"'
+            hint = 'a single request has "url"; a remote job has "submit", "poll" or "callback", and "cancel"'
             self.report.add(found.key(job[0]), Code.CONFLICT, message, hint)
             return {}, self.kept | {"submit", "response"}
         if job:
@@ -55,20 +55,46 @@ class HttpReader:
 
     def _job(self, found: Fields) -> dict[str, Any]:
         action: dict[str, Any] = {}
-        submit, poll = (
-            found.require("submit"),
-            found.require("poll", 'such as {url: ..., every: 15s, until: "${{ ... }}"}'),
-        )
+        submit = found.require("submit")
         if submit is not None:
             fields = Fields(submit, self.report, f"submit of {self.step}", keys.REQUEST)
-            action["submit"] = self._request(fields, self.names, "POST")
-        if poll is not None:
-            action["poll"] = self._poll(Fields(poll, self.report, f"poll of {self.step}", keys.POLL))
+            action["submit"] = self._submit(fields, found)
+        if found.has("callback"):
+            action["callback"] = self._callback(found)
+        else:
+            poll = found.require("poll", 'such as {url: ..., every: 15s, until: "${{ ... }}"}')
+            if poll is not None:
+                action["poll"] = self._poll(Fields(poll, self.report, f"poll of {self.step}", keys.POLL))
         cancel = found.get("cancel")
         if cancel is not None:
             fields = Fields(cancel, self.report, f"cancel of {self.step}", keys.REQUEST)
             action["cancel"] = self._request(fields, self.names | {"submit"}, "DELETE")
         return action
+
+    def _submit(self, fields: Fields, job: Fields) -> dict[str, Any]:
+        if not job.has("callback"):
+            return self._request(fields, self.names, "POST")
+        before = len(self.uses)
+        request = self._request(fields, self.names | {CALLBACK}, "POST")
+        paths = (path for use in self.uses[before:] for path in use.expression.references())
+        if not any(path[0] == CALLBACK for path in paths):
+            message = f"submit of {self.step} does not say where the service is to post"
+            hint = 'give it the address, such as json: {notify: "${{ callback.url }}"}'
+            self.report.add(job.key("submit"), Code.MISSING_KEY, message, hint)
+        return request
+
+    def _callback(self, found: Fields) -> dict[str, Any]:
+        node = found.entries["callback"].value
+        if found.has("poll"):
+            hint = '"poll" asks the service until it is done, "callback" waits for it to say so'
+            self.report.add(found.key("callback"), Code.CONFLICT, '"poll" and "callback" do not go together', hint)
+        if isinstance(node.value, dict):
+            fields = Fields(node, self.report, f"callback of {self.step}", keys.CALLBACK)
+            return self._conditions(fields, ("fail_if",))
+        if node.value is not True:
+            hint = 'leave it out, or write callback: true, or callback: {fail_if: "${{ ... }}"}'
+            self.report.add(node, Code.BAD_VALUE, '"callback" is neither true nor a mapping', hint)
+        return {}
 
     def _request(self, found: Fields, names: frozenset[str], method: str) -> dict[str, Any]:
         request: dict[str, Any] = {"method": self._method(found) or method, "url": self._url(found, names)}
@@ -126,16 +152,21 @@ class HttpReader:
         return sorted(set(codes))
 
     def _poll(self, found: Fields) -> dict[str, Any]:
-        url_names, answer_names = self.names | {"submit"}, self.kept | {"submit", "response"}
+        url_names = self.names | {"submit"}
         poll: dict[str, Any] = {"url": self._url(found, url_names)}
         poll["every"] = found.duration("every", least=0.05) or DEFAULT_POLL_SECONDS
         found.require("until", "when is the job done? such as \"${{ response.json.state == 'done' }}\"")
-        for key in ("until", "fail_if"):
-            node = found.entries[key].value if found.has(key) else None
-            if node is not None and node.value is not None:
-                text = read_condition(node, key, answer_names, self.uses, self.report)
-                poll[key] = f"{OPENING} {text or 'true'} }}}}"
+        poll |= self._conditions(found, ("until", "fail_if"))
         headers = self._texts(found, "headers", url_names)
         if headers:
             poll["headers"] = headers
         return poll
+
+    def _conditions(self, found: Fields, names: tuple[str, ...]) -> dict[str, str]:
+        conditions = {}
+        for key in names:
+            node = found.entries[key].value if found.has(key) else None
+            if node is not None and node.value is not None:
+                text = read_condition(node, key, self.kept | {"submit", "response"}, self.uses, self.report)
+                conditions[key] = f"{OPENING} {text or 'true'} }}}}"
+        return conditions

@@ -25,6 +25,7 @@ _ONLY_THERE = {
     "output": "`output` stands for the output of a need, in the condition of its edge: use steps.NAME.output here",
     "submit": "`submit` is the answer to `submit` of an http step, in its poll, cancel and output",
     "response": "`response` is the answer to an http step's last request, in its poll and output",
+    "callback": "`callback` has the address that `submit` of an http step with `callback: true` gives the service",
     "inputs": "`inputs` is what a shared step is given, in its own file",
 }
 _OTHER_STEP_FIELDS = {

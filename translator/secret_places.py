@@ -73,8 +73,9 @@ def _templates(step: StepDefinition) -> Iterator[tuple[Any, bool]]:
     yield [each.get("value") for each in (step.output or {}).values()], False
     if step.kind == "http":
         poll = step.action.get("poll") or {}
-        yield [poll.get("until"), poll.get("fail_if")], False
-        yield {**step.action, "poll": {key: poll[key] for key in ("url", "headers") if key in poll}}, True
+        yield [poll.get("until"), poll.get("fail_if"), step.action.get("callback")], False
+        reaching = {"poll": {key: poll[key] for key in ("url", "headers") if key in poll}, "callback": None}
+        yield step.action | reaching, True
     elif step.kind != "shell":
         yield step.action, False
 

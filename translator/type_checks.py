@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
-from translator.definition import StepDefinition, Use, WorkflowDefinition
+from translator.definition import CALLBACK, StepDefinition, Use, WorkflowDefinition
 from translator.diagnostics import Code, did_you_mean, one_of
 from translator.embedded import Condition
 from translator.located import Report
@@ -25,8 +25,9 @@ _CODES = {"operand": Code.OPERAND_TYPE, "never": Code.NEVER_EQUAL, "field": Code
 MAX_TOTAL_WORK = 400_000
 """Steps of inference for a whole definition, one or two seconds; what is beyond them is not checked."""
 
-ANSWER = map_of({"status": NUMBER, "headers": map_of({}, rest=STRING), "text": STRING, "json": ANY})
-"""`submit` and `response` of an http step."""
+POSTED: dict[str, Type] = {"headers": map_of({}, rest=STRING), "text": STRING, "json": ANY}
+ANSWER = map_of({"status": NUMBER, **POSTED})
+"""`submit` and `response` of an http step; what a service posts has no status."""
 _RUN = map_of({"id": STRING, "started_at": STRING, "state": text("running", *sorted(TERMINAL_RUN_STATES))})
 _WORKFLOW = map_of({"name": STRING, "version": NUMBER})
 
@@ -55,6 +56,7 @@ class TypeChecks:
             "secrets": map_of({}, rest=STRING),
             "submit": ANSWER,
             "response": ANSWER,
+            "callback": map_of({"url": STRING}, closed=True),
         }
 
     def check(self) -> None:
@@ -70,7 +72,7 @@ class TypeChecks:
         overs, names = self._overs(step)
         for use in step.uses:
             # What a name means where it may not be used is of no interest: that has been reported.
-            scope = {name: found for name, found in names.items() if name in use.names}
+            scope = {name: names[name] for name in use.names if name in names}
             if use.edge_from is not None:
                 # The condition of an edge is looked at when the need has succeeded: its output is there.
                 need = self.definition.steps.get(use.edge_from)
@@ -109,7 +111,9 @@ class TypeChecks:
     def _overs(self, step: StepDefinition) -> tuple[list[Use], dict[str, Type]]:
         """Return the expressions that give the items of the step's maps, and what its templates may speak of."""
         overs: list[Use] = []
-        names = dict(self.roots)
+        names = self.roots
+        if CALLBACK in step.action:
+            names = {**names, "response": map_of(POSTED, closed=True)}
         level = step.map
         while level is not None:
             over = _use_of(level.over, step)
@@ -118,7 +122,7 @@ class TypeChecks:
             else:
                 overs.append(over)
                 found, _ = self._inferred(over, names)
-            names[level.name] = found.item or ANY
+            names = {**names, level.name: found.item or ANY}
             level = level.inner
         return overs, names
 

@@ -82,9 +82,20 @@ class _Builder:
 
     def document(self) -> Node | None:
         parser = _Parser(self.text)
+        taking = {
+            yaml.ScalarEvent: self.scalar,
+            yaml.MappingStartEvent: self.open_mapping,
+            yaml.MappingEndEvent: self.close,
+            yaml.SequenceStartEvent: self.open_list,
+            yaml.SequenceEndEvent: self.close,
+            yaml.AliasEvent: self.alias,
+            yaml.DocumentStartEvent: self.start_document,
+        }
         try:
-            while parser.check_event():
-                self.event(parser.get_event())
+            while (event := parser.get_event()) is not None:
+                take = taking.get(type(event))
+                if take is not None:
+                    take(event)
         except yaml.YAMLError as error:
             self.syntax_error(error)
         finally:
@@ -95,24 +106,8 @@ class _Builder:
             )
         return self.root
 
-    def event(self, event: Any) -> None:
-        at = self.position(event.start_mark)
-        match event:
-            case yaml.DocumentStartEvent():
-                self.start_document(event, at)
-            case yaml.AliasEvent():
-                self.alias(str(event.anchor), at)
-            case yaml.ScalarEvent():
-                self.add(self.scalar(event, at), event.anchor, 1)
-            case yaml.SequenceStartEvent():
-                self.open(Node([], at), event)
-            case yaml.MappingStartEvent():
-                self.open(Node({}, at), event)
-            case yaml.CollectionEndEvent():
-                closed = self.stack.pop()
-                self.add(closed.node, closed.anchor, closed.size)
-
-    def start_document(self, event: Any, at: Position) -> None:
+    def start_document(self, event: Any) -> None:
+        at = self.position(event)
         self.documents += 1
         if self.documents > 1:
             self.report.add(at, Code.SEVERAL_DOCUMENTS, "a second document starts here", "one file is one workflow")
@@ -120,12 +115,22 @@ class _Builder:
         if event.version not in (None, (1, 2)):
             self.report.add(at, Code.YAML_VERSION, "the file asks for an older YAML", "definitions are YAML 1.2")
 
+    def open_list(self, event: Any) -> None:
+        self.open(Node([], event.start_mark.index, "", self.lines), event)
+
+    def open_mapping(self, event: Any) -> None:
+        self.open(Node({}, event.start_mark.index, "", self.lines), event)
+
     def open(self, node: Node, event: Any) -> None:
-        self.check_tag(event, node.position)
+        self.check_tag(event)
         if len(self.stack) >= MAX_DEPTH:
             self.report.add(node.position, Code.TOO_DEEP, f"lists and mappings nest more than {MAX_DEPTH} deep")
             raise Stop
         self.stack.append(_Open(node, event.anchor))
+
+    def close(self, event: Any) -> None:
+        closed = self.stack.pop()
+        self.add(closed.node, closed.anchor, closed.size)
 
     def add(self, node: Node, anchor: str | None, size: int) -> None:
         """Put a complete node where it belongs: in the open list or mapping, or at the root."""
@@ -157,7 +162,8 @@ class _Builder:
         else:
             mapping[name] = Entry(key, value)
 
-    def alias(self, anchor: str, at: Position) -> None:
+    def alias(self, event: Any) -> None:
+        anchor, at = str(event.anchor), self.position(event)
         if anchor not in self.anchors:
             around = any(anchor == one.anchor for one in self.stack)
             what = "stands inside what it stands for" if around else f"has no &{shown(anchor)} before it"
@@ -182,25 +188,27 @@ class _Builder:
             level += 1
             row = [part for parent in row for part in _parts(parent) if isinstance(part.value, list | dict)]
 
-    def scalar(self, event: Any, at: Position) -> Node:
-        if event.tag is not None:
-            self.check_tag(event, at)
-            return Node(event.value, at)
-        raw = self.text[event.start_mark.index : event.end_mark.index]
+    def scalar(self, event: Any) -> None:
         value: Scalar = event.value
-        if event.style in (None, ""):
-            try:
-                value = scalar_value(event.value)
-            except ValueError as error:
-                self.report.add(at, Code.NUMBER, f"{shown(raw)}: {error}", "put quotes around it if it is text")
-                value = 1  # a number that is of the right type wherever one is
-        if isinstance(value, str) and (bad := FORBIDDEN.search(value)):
-            self.report.add(at, Code.BAD_CHARACTER, f"the text holds the character U+{ord(bad[0]):04X}", "remove it")
-            value = FORBIDDEN.sub("", value)
-        return Node(value, at, raw)
-
-    def check_tag(self, event: Any, at: Position) -> None:
+        node = Node(value, event.start_mark.index, event.end_mark.index, self.lines)
         if event.tag is not None:
+            self.check_tag(event)
+            node.written = ""
+        elif not event.style:
+            try:
+                node.value = scalar_value(event.value)
+            except ValueError as error:
+                self.report.add(node, Code.NUMBER, f"{shown(node.raw)}: {error}", "put quotes around it if it is text")
+                node.value = 1  # a number that is of the right type wherever one is
+        # The whole text was searched before it was read: such a character can only come from an escape.
+        elif event.style == '"' and (bad := FORBIDDEN.search(event.value)):
+            self.report.add(node, Code.BAD_CHARACTER, f"the text holds the character U+{ord(bad[0]):04X}", "remove it")
+            node.value = FORBIDDEN.sub("", event.value)
+        self.add(node, event.anchor, 1)
+
+    def check_tag(self, event: Any) -> None:
+        if event.tag is not None:
+            at = self.position(event)
             hint = "put quotes around a value to make it text" if event.tag.endswith(":str") else "remove the tag"
             self.report.add(at, Code.TAG, f"the tag {shown(event.tag)} is not supported", hint)
 
@@ -209,8 +217,8 @@ class _Builder:
         self.report.add(self.lines.position(problem.index), Code.YAML_SYNTAX, problem.message, problem.hint)
         raise Stop
 
-    def position(self, mark: Any) -> Position:
-        return self.lines.position(mark.index)
+    def position(self, event: Any) -> Position:
+        return self.lines.position(event.start_mark.index)
 
 
 def _parts(node: Node) -> list[Node]:

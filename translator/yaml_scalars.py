@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-_NULL = re.compile(r"~|null|Null|NULL|")
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+}
 _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -20,10 +23,8 @@ def scalar_value(text: str) -> bool | int | float | str | None:
     Raises:
         ValueError: It is a number that JSON cannot hold.
     """
-    if text in _BOOL:
-        return _BOOL[text]
-    if _NULL.fullmatch(text):
-        return None
+    if text in _WORDS:
+        return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
     if _NOT_JSON.fullmatch(text):

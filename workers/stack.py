@@ -196,6 +196,7 @@ class Stack:
         environment["SEGUE_TEMPORAL_UI_URL"] = f"http://127.0.0.1:{ports['temporal_ui']}"
         environment["SEGUE_API_HOST"] = "127.0.0.1"
         environment["SEGUE_API_PORT"] = str(ports["api"])
+        environment.setdefault("SEGUE_PUBLIC_URL", f"http://127.0.0.1:{ports['api']}")
         return environment
 
     def _until(self, part: Part, ready: Callable[[], bool]) -> None:

@@ -52,7 +52,11 @@ BUILD = WorkerDeploymentConfig(
 def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> Worker:
     """Return a worker that runs up to `slots` steps at a time from `queue`."""
     steps = StepActivities(
-        open_object_store(settings.object_store), Path(settings.cache_dir), settings.python, identity(queue)
+        open_object_store(settings.object_store),
+        Path(settings.cache_dir),
+        settings.python,
+        identity(queue),
+        settings.public_url,
     )
     return Worker(
         client,

@@ -1,8 +1,8 @@
 """From a plan's step to the `StepTask` that a worker gets: templates rendered, sizes checked.
 
 What cannot be built is an `InputError` that names the step's key; nothing else is raised for what users wrote. An
-http step's strings that speak of `submit` or `response` are left for the worker, with the values they need beside them;
-so are texts that hold secrets, whose values are not here.
+http step's strings that speak of `submit`, `response` or `callback` are left for the worker, with the values they need
+beside them; so are texts that hold secrets, whose values are not here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ Scope = Mapping[str, JSON]
 
 WORKER_ROOTS = frozenset({"submit", "response"})
 """Names that only the worker of an http step knows."""
+CALLBACK = "callback"
+"""Another one, of a step that is posted back to; in others it may be the variable of a map."""
 
 
 class InputError(Exception):
@@ -176,19 +178,25 @@ def rendered(template: JSON, scope: Scope, where: str) -> JSON:
         raise InputError(expression_error(problem, where)) from None
 
 
+def worker_roots(action: Mapping[str, JSON]) -> frozenset[str]:
+    """Return the names that only the worker of an http step with this action knows."""
+    return WORKER_ROOTS | {CALLBACK} if CALLBACK in action else WORKER_ROOTS
+
+
 def _secret_text(step: Step, place: Place, text: str, scope: Scope) -> SecretText:
     try:
-        return SecretText([*place], parts_of(text, scope, WORKER_ROOTS))
+        return SecretText([*place], parts_of(text, scope, worker_roots(step.action)))
     except ExpressionError as problem:
         raise InputError(expression_error(problem, place_name(step.kind, [*place]))) from None
 
 
 def _render_http(task: StepTask, step: Step, scope: Scope) -> None:
-    later = {path for text in task.secrets for path in late_paths(text.parts) if path[0] not in WORKER_ROOTS}
-    task.action = _render_known(step.action, scope, "http", later)
+    roots = worker_roots(step.action)
+    later = {path for text in task.secrets for path in late_paths(text.parts) if path[0] not in roots}
+    task.action = _render_known(step.action, scope, "http", later, roots)
     if step.output is not None:
         task.output = {
-            name: {**declared, "value": _render_known(declared["value"], scope, f"output.{name}", later)}
+            name: {**declared, "value": _render_known(declared["value"], scope, f"output.{name}", later, roots)}
             if "value" in declared
             else declared
             for name, declared in step.output.items()
@@ -196,20 +204,20 @@ def _render_http(task: StepTask, step: Step, scope: Scope) -> None:
     task.scope = _values_of(later, scope)
 
 
-def _render_known(template: JSON, scope: Scope, where: str, later: set[tuple[str, ...]]) -> Any:
-    """Render what can be rendered now; add to `later` the paths that the worker still needs."""
+def _render_known(template: JSON, scope: Scope, where: str, later: set[tuple[str, ...]], roots: frozenset[str]) -> Any:
+    """Render what can be rendered now; add to `later` the paths that the worker still needs, beside its own `roots`."""
     if isinstance(template, dict):
-        return {name: _render_known(value, scope, f"{where}.{name}", later) for name, value in template.items()}
+        return {name: _render_known(value, scope, f"{where}.{name}", later, roots) for name, value in template.items()}
     if isinstance(template, list):
-        return [_render_known(value, scope, f"{where}[{place}]", later) for place, value in enumerate(template)]
+        return [_render_known(value, scope, f"{where}[{place}]", later, roots) for place, value in enumerate(template)]
     if not isinstance(template, str) or "${{" not in template:
         return template
     try:
         paths = references(template)
     except ExpressionError as problem:
         raise InputError(expression_error(problem, where)) from None
-    if any(path[0] in WORKER_ROOTS for path in paths):
-        later.update(path for path in paths if path[0] not in WORKER_ROOTS)
+    if any(path[0] in roots for path in paths):
+        later.update(path for path in paths if path[0] not in roots)
         return template
     return rendered(template, scope, where)
 

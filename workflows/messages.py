@@ -157,7 +157,7 @@ class SecretText:
     Attributes:
         at: Where it goes: a field of the task (`inputs`, `env`, `action`), then keys and indexes.
         parts: In order: `{"text": as it is}`, `{"secret": name}` or, in an http step, `{"late": expression}` over
-            `submit` and `response`.
+            `submit`, `response` and `callback`.
     """
 
     at: list[Any]
@@ -168,8 +168,8 @@ class SecretText:
 class StepTask:
     """The argument of a step's activity (activity type: the step's kind).
 
-    Every template is already rendered, but for those of an http step that speak of `submit` or `response`: `scope`
-    then holds the values of the other names they use.
+    Every template is already rendered, but for those of an http step that speak of `submit`, `response` or
+    `callback`: `scope` then holds the values of the other names they use.
 
     Attributes:
         run: The run's id, which is the Temporal workflow id.

@@ -23,9 +23,21 @@ _LEVEL = 3
 
 def packed(document: dict[str, Any]) -> dict[str, Any]:
     """Return a document so that it takes little room; `unpacked` gives it back."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-    if len(text) <= PACKED_ABOVE:
-        return document
+    text = _text(document)
+    return document if len(text) <= PACKED_ABOVE else _squeezed(text)
+
+
+def sizes(document: dict[str, Any]) -> tuple[int, int]:
+    """Return the bytes of a document as compact JSON, as it is and as `packed` makes it."""
+    text = _text(document)
+    return len(text), len(text) if len(text) <= PACKED_ABOVE else len(_text(_squeezed(text)))
+
+
+def _text(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _squeezed(text: bytes) -> dict[str, Any]:
     return {PACKED: base64.b85encode(deflated(text)).decode("ascii")}
 
 

@@ -110,6 +110,10 @@ class Timeout:
     heartbeat: float = 10.0
 
 
+USUAL_RETRY, USUAL_TIMEOUT = Retry(), Timeout()
+"""One of each: what is the same object need not be compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Map:
     """One run of the step per item of a list.
@@ -154,7 +158,8 @@ class Step:
         kind: The operator that runs it; also the Temporal activity type.
         action: The operator's own input; its strings may be templates (`${{ ... }}`), but for `script`.
             shell: `{"script": text}`; python: `{"callable": "module:function"}`;
-            http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`; noop: `{}`;
+            http: `{"request": {...}}`, or `{"submit": ..., "poll": ..., "cancel": ...}`, or with `"callback": {}` or
+            `{"fail_if": template}` in the place of `poll`; noop: `{}`;
             container: `{"image": text}` and, where given, `command` (a script or a list of arguments), `entrypoint`,
             `workdir` and `pull`; sql, notify, ssh: `{}`, what they are given is `inputs`;
             workflow: `{"workflow": name, "version": number or None}`, its params are `inputs`;
@@ -190,8 +195,8 @@ class Step:
     env: dict[str, Any] = field(default_factory=dict)
     map: Map | None = None
     queue: str = "cpu"
-    retry: Retry = field(default_factory=Retry)
-    timeout: Timeout = field(default_factory=Timeout)
+    retry: Retry = USUAL_RETRY
+    timeout: Timeout = USUAL_TIMEOUT
     output: dict[str, dict[str, Any]] | None = None
     description: str = ""
     phase: Literal["main", "finally"] = "main"
@@ -336,13 +341,18 @@ def _plain(value: Any) -> Any:
 
 def _given(value: Any) -> Any:
     """Return the dataclasses in a value as objects without the fields that have their default."""
-    known = _defaults(type(value))
-    if known is not None:
-        pairs = ((name, getattr(value, name), default) for name, default in known)
-        return {name: _given(held) for name, held, default in pairs if held != default}
-    if isinstance(value, tuple | list):
-        return [_given(each) for each in value]
-    return value
+    kind = type(value)
+    if kind is str or kind is dict:  # which hold no dataclasses, and are most of what there is
+        return value
+    known = _defaults(kind)
+    if known is None:
+        return [_given(each) for each in value] if isinstance(value, tuple | list) else value
+    given = {}
+    for name, default in known:
+        held = getattr(value, name)
+        if held is not default and held != default:
+            given[name] = held if type(held) is str else _given(held)
+    return given
 
 
 def _defaults(kind: Any) -> tuple[tuple[str, Any], ...] | None:

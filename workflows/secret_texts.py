@@ -127,7 +127,7 @@ def filled(task: StepTask, values: Mapping[str, str]) -> StepTask:
     for text in task.secrets:
         parts = tuple({"text": values[part["secret"]]} if "secret" in part else part for part in text.parts)
         # Where an http step renders again, what a run or a secret put into a text must not be read as a template.
-        late = text.at[0] == "action" and text.at[1] in _RENDERED_AGAIN
+        late = text.at[0] == "action" and (text.at[1] in _RENDERED_AGAIN or "callback" in task.action)
         _put(fields, text.at, LateText(parts) if late else LateText(parts).rendered({}))
     return replace(task, **fields)
 

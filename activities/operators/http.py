@@ -1,6 +1,7 @@
-"""The http operator: one request, or a remote job that is submitted, polled and, on cancel, told to stop.
+"""The http operator: one request, or a remote job that is submitted, followed and, on cancel, told to stop.
 
-Its output is what `output` computes from `response`, else `{"status", "json"}` or `{"status", "text"}`.
+Its output is what `output` computes from `response`, else `{"status", "json"}` or `{"status", "text"}`; what a service
+posts to a callback has no status.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from workflows.messages import JSON
 
 
 class HttpOperator:
-    """Runs `action.request`, or the job of `action.submit`, `action.poll` and `action.cancel`."""
+    """Runs `action.request`, or the job of `action.submit`, `action.poll` or `action.callback`, and `action.cancel`."""
 
     async def run(self, attempt: Attempt) -> JSON:
         """Make the request, or see the job through; see `Operator`."""
@@ -38,4 +39,4 @@ def _output(attempt: Attempt, scope: dict[str, JSON]) -> JSON:
         return rendered(values, scope, "output")
     response = scope["response"]
     body = "text" if response["json"] is None else "json"
-    return {"status": response["status"], body: response[body]}
+    return {name: response[name] for name in ("status", body) if name in response}

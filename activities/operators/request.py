@@ -123,11 +123,13 @@ async def _read(response: httpx.Response, shown: str) -> Answer:
             )
             raise StepFailed("OutputInvalid", message, retryable=False)
     text = bytes(data).decode(response.charset_encoding or "utf-8", errors="replace")
-    return Answer(response.status_code, dict(response.headers.items()), _json(text, response), text)
+    kind = response.headers.get("content-type", "json")
+    return Answer(response.status_code, dict(response.headers.items()), json_of(text, kind), text)
 
 
-def _json(text: str, response: httpx.Response) -> JSON:
-    if "json" not in response.headers.get("content-type", "json") and text[:1] not in ("{", "["):
+def json_of(text: str, kind: str) -> JSON:
+    """Return a body of this content type as JSON; None when it is none."""
+    if "json" not in kind and text[:1] not in ("{", "["):
         return None
     try:
         return decode(text) if text else None

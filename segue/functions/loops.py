@@ -22,7 +22,7 @@ INNER = "put the inner loop into a @workflow of its own and call that for each i
 _TAKEN = {"params", "steps", "run", "workflow", "event", "vars", "secrets", "output", "submit", "response", "has"}
 _TAKEN |= {"null", "true", "false", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "in"}
 _TAKEN |= {"let", "loop", "namespace", "package", "return", "var", "void", "while", "size", "string", "int", "double"}
-_TAKEN |= {"bool", "timestamp", "duration"}
+_TAKEN |= {"bool", "timestamp", "duration", "callback"}
 _CARRIED = Unusable(
     "is carried from one item to the next, and the items of a map know nothing of each other",
     "do the whole loop in a @step",

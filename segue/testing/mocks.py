@@ -41,8 +41,8 @@ class Task:
         inputs: What stands under `with`, which are the params of a `workflow` step; outputs that travel by reference
             are here as they were given.
         env: The variables of a shell or Python step as its process sees them, so each is text.
-        action: The step's own part: `{"script"}`, `{"callable"}`, `{"request"}` or `{"submit", "poll", "cancel"}`,
-            `{"workflow", "version"}`, `{"event"}`, or `{"by", "quorum", "form"}` and more.
+        action: The step's own part: `{"script"}`, `{"callable"}`, `{"request"}` or `{"submit", "poll", "cancel"}` (with
+            `callback` for `poll`), `{"workflow", "version"}`, `{"event"}`, or `{"by", "quorum", "form"}` and more.
     """
 
     run: str
@@ -224,6 +224,7 @@ def answers(*bodies: Any, status: int = 200, submit: Any = None, times: int | No
 
     Args:
         bodies: Of the answer to a request: JSON, or text. Of a remote job, one for each poll; the last is repeated.
+            Of one that is called back from, what the service posts.
         status: Of the answer to a request, or to a job's submission.
         submit: The body with which a job's submission is answered.
         times: In how many attempts; without it, in all. What follows is said with `.then(...)`.

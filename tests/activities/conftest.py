@@ -44,10 +44,10 @@ class Running:
 class Steps:
     """A worker's step activities over a store and a cache of their own."""
 
-    def __init__(self, folder: Path, python: str | None = None) -> None:
+    def __init__(self, folder: Path, python: str | None = None, public_url: str | None = None) -> None:
         self.folder = folder
         self.objects: ObjectStore = open_object_store((folder / "objects").as_uri())
-        self.activities = StepActivities(self.objects, folder / "cache", python, "cpu@here:1")
+        self.activities = StepActivities(self.objects, folder / "cache", python, "cpu@here:1", public_url)
         self.by_kind = {_kind(run_step): run_step for run_step in self.activities.all()}
         self._runs = count(1)
         self.last: Running | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +26,17 @@ class Service(ThreadingHTTPServer):
         self.submitting = threading.Event()
         self.may_submit = threading.Event()
         self.may_submit.set()
+
+    def notify(self, job: str, value: Any) -> int:
+        """Post a value to the address that a job was submitted with as `notify`; return the status of the answer."""
+        body = json.dumps(value).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.jobs[job]["notify"], body, headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def seen(self, method: str) -> list[str]:
         return [request["path"] for request in self.requests if request["method"] == method]
@@ -82,6 +95,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.may_submit.wait(10)
         job = str(len(self.server.jobs) + 1)
         self.server.jobs[job] = {"state": "running", "polls": 0}
+        if "notify" in (body := self.server.requests[-1]["body"]):
+            self.server.jobs[job]["notify"] = json.loads(body)["notify"]
         self.answer(201, json.dumps({"href": f"{self.server.url}/jobs/{job}", "id": job}))
 
     def job(self, name: str) -> None:

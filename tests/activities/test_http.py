@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from temporalio.common import RetryPolicy
 
 from activities.operators import remote_job
 from tests.activities.conftest import Steps
@@ -167,7 +168,7 @@ async def polled(service: Service, name: str, times: int = 2) -> None:
 
 async def test_remote_job_is_submitted_once_and_polled_to_its_end(steps: Steps, service: Service) -> None:
     declared = {"id": {"value": "${{ submit.json.id }}"}, "polls": {"value": "${{ response.json.polls }}"}}
-    running, attempt = steps.start("http", action=job(service), output=declared)
+    _, attempt = steps.start("http", action=job(service), output=declared)
     task = asyncio.ensure_future(attempt)
     await polled(service, "1", 3)
     service.jobs["1"]["state"] = "done"
@@ -177,10 +178,14 @@ async def test_remote_job_is_submitted_once_and_polled_to_its_end(steps: Steps, 
     assert service.seen("POST") == ["/jobs"]
     assert service.seen("DELETE") == []
     assert service.requests[0]["headers"]["idempotency-key"] == "demo-1/s/0.1"
-    assert running.heartbeats[0][0]["submit"]["json"]["id"] == "1"
 
 
-async def test_next_attempt_goes_on_with_the_job(steps: Steps, service: Service) -> None:
+@pytest.mark.parametrize(
+    ("info", "generation"), [({"attempt": 2}, 0), ({"attempt": 1, "retry_policy": RetryPolicy(maximum_attempts=1)}, 1)]
+)
+async def test_next_attempt_goes_on_with_the_job(
+    steps: Steps, service: Service, info: dict[str, Any], generation: int
+) -> None:
     running, attempt = steps.start("http", action=job(service))
     task = asyncio.ensure_future(attempt)
     await polled(service, "1")
@@ -189,8 +194,7 @@ async def test_next_attempt_goes_on_with_the_job(steps: Steps, service: Service)
     assert failure.type == "WorkerLost"
     assert service.seen("DELETE") == [], "the job is left running for the next attempt"
     service.jobs["1"]["state"] = "done"
-    kept = {"heartbeat_details": list(running.heartbeats[-1]), "attempt": 2}
-    result = await steps.run("http", info=kept, action=job(service))
+    result = await steps.run("http", info=info, action=job(service), generation=generation)
     assert result.value["json"]["state"] == "done"
     assert service.seen("POST") == ["/jobs"]
 
@@ -219,15 +223,14 @@ async def test_job_that_was_being_submitted_at_the_cancel_is_stopped(steps: Step
 
 
 async def test_job_that_takes_too_long_is_stopped_and_forgotten(steps: Steps, service: Service) -> None:
-    running, attempt = steps.start("http", action=job(service), timeout=0.4)
-    failure = await steps.failure(attempt)
-    assert failure.type == "Timeout"
-    assert service.jobs["1"]["state"] == "cancelled"
-    assert running.heartbeats[-1] == (None,)
+    for number in ("1", "2"):
+        attempt = steps.run("http", {"attempt": int(number)}, action=job(service), timeout=0.4)
+        assert (await steps.failure(attempt)).type == "Timeout"
+        assert service.jobs[number]["state"] == "cancelled"
 
 
 async def test_failed_job_fails_the_step_and_is_submitted_anew(steps: Steps, service: Service) -> None:
-    running, attempt = steps.start("http", action=job(service))
+    _, attempt = steps.start("http", action=job(service))
     task = asyncio.ensure_future(attempt)
     await polled(service, "1")
     service.jobs["1"]["state"] = "failed"
@@ -236,8 +239,7 @@ async def test_failed_job_fails_the_step_and_is_submitted_anew(steps: Steps, ser
     assert "response.json.state == 'failed'" in failure.message
     assert '"state": "failed"' in failure.message
     assert service.seen("DELETE") == []
-    info = {"heartbeat_details": list(running.heartbeats[-1]), "attempt": 2}
-    _, again = steps.start("http", info=info, action=job(service))
+    _, again = steps.start("http", info={"attempt": 2}, action=job(service))
     task = asyncio.ensure_future(again)
     await polled(service, "2", 1)
     service.jobs["2"]["state"] = "done"

@@ -16,7 +16,7 @@ from tests.activities.conftest import Steps
 from tests.activities.engine import running_engine
 from tests.activities.service import Service
 from tests.activities.sshd import running_sshd
-from tests.workshop.test_docs import blocks
+from tests.workshop.test_docs import Block, blocks
 from translator import compile_document, compile_yaml
 from translator.manual.page import OPERATORS
 from workflows.inputs import RunIdentity, build_task, run_scope
@@ -36,9 +36,12 @@ GIVES: dict[str, Any] = {
 }
 
 
-def compiled(page: Path) -> Plan:
-    [text] = [block.text for block in blocks(page) if block.language == "yaml" and "definition" in block.words]
-    return compile_yaml(text, page.name)
+def examples(page: Path, language: str) -> list[Block]:
+    return [block for block in blocks(page) if block.language == language and "definition" in block.words]
+
+
+def compiled(page: Path, number: int = 0) -> Plan:
+    return compile_yaml(examples(page, "yaml")[number].text, page.name)
 
 
 def params(name: str, service: Service, patch: pytest.MonkeyPatch, stack: ExitStack) -> dict[str, Any]:
@@ -76,11 +79,13 @@ async def test_example_runs(page: Path, steps: Steps, service: Service, monkeypa
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_both_spellings_say_the_same(page: Path, tmp_path: Path) -> None:
-    [block] = [block for block in blocks(page) if block.language == "python" and "definition" in block.words]
-    file = tmp_path / block.options["file"]
-    file.write_text(block.text)
-    [document] = evaluate(file)
-    assert compile_document(document, file.name, {}).content_hash == compiled(page).content_hash
+    found = examples(page, "python")
+    assert len(found) == len(examples(page, "yaml")) > 0
+    for number, block in enumerate(found):
+        file = tmp_path / block.options["file"]
+        file.write_text(block.text)
+        [document] = evaluate(file)
+        assert compile_document(document, file.name, {}).content_hash == compiled(page, number).content_hash
 
 
 def test_every_operator_of_a_worker_has_a_page(steps: Steps) -> None:

@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from api.app import create_app
-from api.auth import OPEN_PATHS
+from api.auth import CALLBACK_PATH, OPEN_PATHS
 from api.strict_json import StrictRoute
 from store.settings import Settings
 from tests.api.conftest import Api
@@ -48,10 +48,13 @@ async def test_every_route_refuses_a_request_without_a_key(api: Api, headers: di
         if path in OPEN_PATHS:
             assert answer.status_code == 200, path
             continue
+        if path == CALLBACK_PATH:
+            assert answer.json()["code"] == "callback_not_found"
+            continue
         assert answer.status_code == 401, (method, path)
         assert answer.headers["www-authenticate"].startswith("Bearer")
         refused += 1
-    assert refused == len(routes()) - 1
+    assert refused == len(routes()) - 2
 
 
 TRICKS = [
@@ -85,6 +88,15 @@ async def test_a_path_beside_the_api_gives_the_page_and_no_data(api: Api, path: 
     answer = await api.anonymous.get("/", extensions={"target": path.encode()})  # httpx would tidy the path
     assert answer.status_code == 404 or answer.headers["content-type"].startswith("text/html")
     assert '"runs"' not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/callbacks/", "/api/v1/callbacks", "/api/v1/callbacks/x/y", "/api/v1/callbacksx"]
+)
+async def test_only_a_post_to_one_callback_needs_no_key(api: Api, path: str) -> None:
+    assert (await api.anonymous.post(f"/api/v1/{path}")).status_code == 401
+    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        assert (await api.anonymous.request(method, "/api/v1/callbacks/x")).status_code == 401
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])

@@ -51,4 +51,7 @@ def test_the_document_says_that_a_key_is_needed() -> None:
     document = create_app(Settings()).openapi()
     assert document["security"] == [{"key": []}]
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
-    assert [name for name, operation in operations() if operation.get("security") == []] == ["get /api/v1/health"]
+    assert [name for name, operation in operations() if operation.get("security") == []] == [
+        "get /api/v1/health",
+        "post /api/v1/callbacks/{token}",
+    ]

@@ -97,3 +97,17 @@ def test_a_submission_that_is_refused_fails_the_step() -> None:
 def test_only_an_http_step_hears_answers() -> None:
     with pytest.raises(MockError, match="one is a python step"):
         run("segue: 1\nname: flow\nsteps:\n  one: {python: 'm:f'}\n", steps={"one": answers({})})
+
+
+def test_what_a_service_posts_back_is_the_response() -> None:
+    text = JOB.partition("      poll:")[0] + "      callback: {fail_if: \"${{ response.json.state == 'failed' }}\"}\n"
+    text = text.replace("json: {n: 1}", 'json: {to: "${{ callback.url }}"}')
+    output = '    output: {uri: "${{ response.json.uri }}", href: "${{ submit.json.href }}"}\n'
+    posted = answers({"state": "done", "uri": "s3://x"}, submit={"href": "http://service/1"})
+    result = run(text + output, steps={"build": posted})
+    assert result.steps["build"].output == {"uri": "s3://x", "href": "http://service/1"}
+    assert run(text, steps={"build": posted}).steps["build"].output == {"json": {"state": "done", "uri": "s3://x"}}
+    failed = run(text, steps={"build": answers({"state": "failed"}, submit={})})
+    assert failed.why("build").startswith(
+        "JobFailed: the job failed (${{ response.json.state == 'failed' }}); it posted"
+    )

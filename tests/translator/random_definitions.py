@@ -211,7 +211,11 @@ class Maker:
             {"every": "15s", "fail_if": self.condition(answer), "headers": {"X": "${{ submit.json.id }}"}}
         )
         cancel = {"cancel": {"url": "${{ submit.json.href }}", "method": "DELETE"}} if self.maybe() else {}
-        return {"submit": self.request(scope), "poll": poll, **cancel}
+        if self.maybe(0.7):
+            return {"submit": self.request(scope), "poll": poll, **cancel}
+        submit = self.request(scope) | {"headers": {"X-To": self.one(["${{ callback.url }}", "<${{ callback.url }}>"])}}
+        callback = self.one([True, {"fail_if": self.condition(answer)}])
+        return {"submit": submit, "callback": callback, **cancel}
 
     def params_of(self, scope: list[str]) -> dict[str, Any]:
         return self.chosen({"with": {name: self.template(scope) for name in self.some(["data", "no", "x"], 2)}})
@@ -251,7 +255,7 @@ class Maker:
 
     def output(self, kind: str, scope: list[str]) -> dict[str, Any]:
         if kind in ("http", "job"):
-            return {"uri": self.one(["${{ response.json.uri }}", 1, "text"]), "n": "${{ response.status }}"}
+            return {"uri": self.one(["${{ response.json.uri }}", 1, "text"]), "n": "${{ response.json.n }}"}
         return {"n": {"type": "integer"}, "uri": {}}
 
     def retry(self) -> dict[str, Any]:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workflows.expressions import ExpressionError, evaluate, explain, parse, pattern_matches, text_of
+from workflows.expressions.limits import MAX_DEPTH
+from workflows.expressions.parser import _parsed, _plain_path
 
 NAMES = st.sampled_from(["a", "b", "params", "steps", "x"])
 OPERATORS = ["&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "in"]
@@ -120,3 +122,14 @@ def test_a_pattern_matches_what_the_standard_library_says(pattern: str, text: st
 def test_any_pattern_gives_an_answer_or_an_expression_error(pattern: str, text: str) -> None:
     error = error_of(pattern_matches, pattern, text)
     assert error is None or error.message
+
+
+@given(st.lists(st.sampled_from(["steps", "a", "in", "true", "null", "_x", "r", "size", "1", "", "e1"]), max_size=5))
+@example(["a"] * (MAX_DEPTH + 1))
+def test_a_plain_path_is_the_tree_that_the_grammar_gives(names: list[str]) -> None:
+    text = f" {'.'.join(names)}\n"
+    plain = _plain_path(text)
+    if plain is not None:
+        assert repr(plain) == repr(_parsed(text))
+    elif names and names[0] in ("steps", "a", "_x", "r", "size", "e1") and {"1", ""}.isdisjoint(names):
+        assert len(names) > MAX_DEPTH

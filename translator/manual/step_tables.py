@@ -183,9 +183,9 @@ _REQUEST = (
 HTTP = Group(
     "HTTP",
     "http",
-    "One request (`url` and what belongs to it), or a remote job: `submit` starts it, `poll` watches it, `cancel` "
-    "stops it. `response` is the answer, `submit` the answer to that request; both have `json`, `status` and "
-    "`headers`.",
+    "One request (`url` and what belongs to it), or a remote job: `submit` starts it, `poll` watches it or the service "
+    "posts back to `callback`, `cancel` stops it. `response` is the answer, or what was posted, `submit` the answer to "
+    "that request; they have `json`, `text` and `headers`, and answers `status`.",
     (
         *_REQUEST,
         Entry(
@@ -193,9 +193,14 @@ HTTP = Group(
         ),
         Entry("poll", group("POLL"), "mapping", "How the job is watched."),
         Entry(
+            "callback",
+            either({"enum": [True]}, group("CALLBACK")),
+            "`true`, or a mapping",
+            "The service posts its answer back, to the address that `submit` gives it as `callback.url`.",
+        ),
+        Entry(
             "cancel", group("REQUEST"), "mapping", "The request that stops the job; `DELETE` unless `method` says more."
         ),
-        Entry("callback", {"type": "boolean"}, "`true`", "The service posts its answer back."),
     ),
 )
 REQUEST = Group("REQUEST", "submit and cancel", "A request of a remote job.", _REQUEST, required=("url",))
@@ -211,6 +216,12 @@ POLL = Group(
         Entry("fail_if", CONDITION, "expression over `response`", "The job has failed when it is true."),
     ),
     required=("url", "until"),
+)
+CALLBACK = Group(
+    "CALLBACK",
+    "callback",
+    "The service posts to the address, once; what it posts is `response`.",
+    (Entry("fail_if", CONDITION, "expression over `response`", "The job has failed when it is true."),),
 )
 CALL = Group(
     "CALL",
@@ -277,4 +288,4 @@ SANDBOX = Group(
     (Entry("network", {"type": "boolean"}, "`true` or `false`", "Whether it has the machine's network.", "false"),),
 )
 
-STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, CALL, WAIT, WAIT_EVENT, APPROVE, ISOLATION, SANDBOX)
+STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, CALLBACK, CALL, WAIT, WAIT_EVENT, APPROVE, ISOLATION, SANDBOX)

@@ -26,7 +26,7 @@ from workflows.expressions.tree import (
     Unary,
 )
 
-ROOTS = ("params", "vars", "secrets", "run", "workflow", "event", "response", "submit")
+ROOTS = ("params", "vars", "secrets", "run", "workflow", "event", "response", "submit", "callback")
 _OPERATORS = {
     "&&": "&",
     "||": "|",

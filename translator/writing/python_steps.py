@@ -74,6 +74,7 @@ NOT_VARIABLES = frozenset(
             "expect",
             "submit",
             "poll",
+            "callback",
             "cancel",
             "endpoint",
             "data",

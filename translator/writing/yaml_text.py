@@ -31,7 +31,7 @@ _INNER = {
         "approve": "APPROVE",
         "isolation": "ISOLATION",
     },
-    "HTTP": {"submit": "REQUEST", "poll": "POLL", "cancel": "REQUEST"},
+    "HTTP": {"submit": "REQUEST", "poll": "POLL", "callback": "CALLBACK", "cancel": "REQUEST"},
     "WAIT": {"event": "WAIT_EVENT"},
 }
 """Which table orders the keys of a value, by the table that its own key is in."""

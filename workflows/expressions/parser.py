@@ -7,6 +7,7 @@ calls. Which functions, methods and macros exist, and how many arguments they ta
 from __future__ import annotations
 
 import math
+import re
 
 from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions import FUNCTIONS, MACROS, METHODS
@@ -45,6 +46,9 @@ RESERVED = frozenset(
 ) | frozenset(("namespace", "package", "return", "var", "void", "while"))
 """Words that CEL keeps for itself; as in CEL, they may follow a dot."""
 
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_PATH = re.compile(r"[ \t\r\n]*[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*[ \t\r\n]*")
+
 _OTHER_WORDS = {"and": "&&", "or": "||", "is": "==", "if": "condition ? value : other"}
 
 
@@ -58,13 +62,29 @@ def parse_tree(text: str) -> Node:
         raise ExpressionError(f"the expression is longer than {MAX_TEXT} characters", MAX_TEXT, text)
     if not text.strip():
         raise ExpressionError("the expression is empty", 0, text)
+    return _plain_path(text) or _parsed(text)
+
+
+def _plain_path(text: str) -> Node | None:
+    """Return the tree of names with dots between them, which most expressions are; None: it is another one."""
+    names = [*_NAME.finditer(text)] if _PATH.fullmatch(text) else []
+    if not 0 < len(names) <= MAX_DEPTH or names[0][0] in CONSTANTS or names[0][0] in RESERVED:
+        return None
+    node: Node = Name(names[0][0], at=names[0].start())
+    for name in names[1:]:
+        node = Member(node, name[0], at=name.start() - 1)
+    return node
+
+
+def _parsed(text: str) -> Node:
     parser = _Parser(text)
     node = parser.expression(0)
     if parser.next.kind != "end":
         other = _OTHER_WORDS.get(str(parser.next.value))
         hint = f'; write "{other}"' if other else ""
         raise parser.error(f"unexpected {_shown(parser.next)} after the expression{hint}")
-    if depth(node) > MAX_DEPTH:
+    # Each level of a tree has a token of its own.
+    if len(parser.tokens) > MAX_DEPTH and depth(node) > MAX_DEPTH:
         raise ExpressionError(f"the expression has more than {MAX_DEPTH} levels", 0, text)
     return node
 
@@ -96,7 +116,8 @@ class _Parser:
         return self.next.kind == "symbol" and self.next.value in symbols
 
     def accept(self, symbol: str) -> bool:
-        if self.sees(symbol):
+        token = self.tokens[self.position]
+        if token.value == symbol and token.kind == "symbol":
             self.position += 1
             return True
         return False
@@ -210,8 +231,8 @@ class _Parser:
         return MapOf(tuple(entries), at=at)
 
     def postfix(self, node: Node) -> Node:
-        while True:
-            at = self.next.at
+        while (token := self.next).kind == "symbol":
+            at = token.at
             if self.accept("?."):
                 node = Member(node, self.name('a key after "?."'), True, at=at)
             elif self.accept("."):
@@ -222,7 +243,8 @@ class _Parser:
                 self.expect("]", "to close the index")
                 node = Index(node, key, at=at)
             else:
-                return node
+                break
+        return node
 
     def method(self, node: Node, name: str, at: int) -> Node:
         arguments = self.arguments(")")

@@ -55,14 +55,19 @@ def tokens(text: str) -> list[Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ExpressionError(_HINTS.get(text[at], f"unexpected character {text[at]!a}"), at, text)
-        if match.lastgroup != "space":
-            found.append(_token(str(match.lastgroup), match.group(), at, text))
+        kind, lexeme = match.lastgroup, match.group()
+        if kind == "name":
+            found.append(Token("name", lexeme, at))
+        elif kind == "symbol":
+            found.append(Token("symbol", lexeme, at))
+        elif kind != "space":
+            found.append(_literal(str(kind), lexeme, at, text))
         at = match.end()
     found.append(Token("end", "", len(text)))
     return found
 
 
-def _token(kind: str, lexeme: str, at: int, text: str) -> Token:
+def _literal(kind: str, lexeme: str, at: int, text: str) -> Token:
     match kind:
         case "raw":
             return Token("string", _checked(lexeme[2:-1], at, text), at)
@@ -70,12 +75,8 @@ def _token(kind: str, lexeme: str, at: int, text: str) -> Token:
             return Token("string", _checked(_unescape(lexeme[1:-1], at + 1, text), at, text), at)
         case "double":
             return Token("double", _double(lexeme, at, text), at)
-        case "int":
-            return Token("int", _int(lexeme, at, text), at)
-        case "name":
-            return Token("name", lexeme, at)
         case _:
-            return Token("symbol", lexeme, at)
+            return Token("int", _int(lexeme, at, text), at)
 
 
 def _int(lexeme: str, at: int, text: str) -> int:

@@ -160,18 +160,15 @@ def depth(node: Node) -> int:
 def path_of(node: Node) -> tuple[str, ...] | None:
     """Return `steps.train.output` as a tuple when a node is such a fixed path from a name, else None."""
     names: list[str] = []
-    while True:
-        match node:
-            case Name(name):
-                return (name, *reversed(names))
-            case Member(inner, name):
-                names.append(name)
-                node = inner
-            case Index(inner, Literal(str() as name)):
-                names.append(name)
-                node = inner
-            case _:
-                return None
+    while not isinstance(node, Name):
+        if isinstance(node, Member):
+            names.append(node.name)
+        elif isinstance(node, Index) and isinstance(node.key, Literal) and isinstance(node.key.value, str):
+            names.append(node.key.value)
+        else:
+            return None
+        node = node.object
+    return (node.name, *reversed(names))
 
 
 def operands(node: Node, bound: frozenset[str] = frozenset()) -> Iterator[Node]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from segue.testing.mocks import Answers, Fail, MockError, Succeed
 from workflows.expressions import ExpressionError
-from workflows.inputs import WORKER_ROOTS
+from workflows.inputs import CALLBACK, WORKER_ROOTS
 from workflows.messages import JSON, StepTask
 from workflows.templates import OPENING, references, render
 
@@ -45,6 +45,8 @@ def answered(task: StepTask, scope: dict[str, JSON], answers: Answers) -> tuple[
             return 0.0, _output(task, {**scope, "response": given[0]})
         submission = _value(answers.submit, answers.status)
         _check_status(task.action["submit"], submission)
+        if CALLBACK in task.action:
+            return 0.0, _posted(task, {**scope, "submit": submission}, given[0])
         return _follow(task, {**scope, "submit": submission}, [{**each, "status": 200} for each in given])
     except _Failed as failed:
         return 0.0, failed.failure
@@ -55,15 +57,24 @@ def _follow(task: StepTask, scope: dict[str, JSON], polls: list[dict[str, JSON]]
     for number, response in enumerate(polls):
         seconds, seen = number * float(poll["every"]), {**scope, "response": response}
         try:
-            if _holds(poll.get("fail_if"), seen, "fail_if"):
+            if _holds(poll.get("fail_if"), seen, "poll.fail_if"):
                 said = f"it last answered {response['status']}: {response['text'][:_SHOWN]}"
                 message = f"the job failed ({poll['fail_if'].strip()}); {said}"
                 return seconds, Fail("JobFailed", message)
-            if _holds(poll["until"], seen, "until"):
+            if _holds(poll["until"], seen, "poll.until"):
                 return seconds, _output(task, seen)
         except _Failed as failed:
             return seconds, failed.failure
     return NEVER, Fail("Timeout", "the job goes on")
+
+
+def _posted(task: StepTask, scope: dict[str, JSON], posted: dict[str, JSON]) -> Succeed:
+    seen = {**scope, "response": {name: value for name, value in posted.items() if name != "status"}}
+    fail_if = task.action[CALLBACK].get("fail_if")
+    if _holds(fail_if, seen, "callback.fail_if"):
+        said = f"it posted: {posted['text'][:_SHOWN]}"
+        raise _Failed(Fail("JobFailed", f"the job failed ({fail_if.strip()}); {said}"))
+    return _output(task, seen)
 
 
 def _value(body: Any, status: int) -> dict[str, JSON]:
@@ -91,15 +102,15 @@ def _output(task: StepTask, scope: dict[str, JSON]) -> Succeed:
         return Succeed({name: _rendered(value, scope, f"output.{name}") for name, value in values.items()})
     response = scope["response"]
     body = "text" if response["json"] is None else "json"
-    return Succeed({"status": response["status"], body: response[body]})
+    return Succeed({name: response[name] for name in ("status", body) if name in response})
 
 
 def _holds(template: JSON, scope: dict[str, JSON], where: str) -> bool:
     if template is None:
         return False
-    value = _rendered(template, scope, f"poll.{where}")
+    value = _rendered(template, scope, where)
     if not isinstance(value, bool):
-        raise _Failed(Fail("ExpressionError", f"poll.{where} is {value!r}, not true or false", retryable=False))
+        raise _Failed(Fail("ExpressionError", f"{where} is {value!r}, not true or false", retryable=False))
     return value
 
 
