@@ -20,7 +20,7 @@ from translator.shared_steps import SharedFiles
 from translator.trigger_params import check_trigger_params
 from translator.type_checks import TypeChecks
 from workflows.packing import packed
-from workflows.plan import ENV_KINDS, INTERPRETER_KINDS, Code, Edge, Plan, Retry, Step, Timeout
+from workflows.plan import ENV_KINDS, INTERPRETER_KINDS, MACHINE_KINDS, Code, Edge, Plan, Retry, Step, Timeout
 from workflows.values import json_size
 
 DEFAULT_TIMEOUT = 86_400.0
@@ -86,6 +86,7 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
 def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> Step:
     needs = sorted(step.needs, key=lambda need: places[need.step])
     inherited = defaults.env if step.kind in ENV_KINDS else {}
+    needed = defaults.resources if step.kind in MACHINE_KINDS else {}
     if step.kind in INTERPRETER_KINDS:
         # Defaults are for what workers run: a day's wait must not end with everybody's half hour.
         defaults = Defaults(timeout={"run": NO_BOUND})
@@ -104,6 +105,8 @@ def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> S
         description=(step.description or "").strip(),
         phase=step.phase,
         origin=step.origin,
+        priority=step.priority or defaults.priority,
+        resources={**needed, **step.resources},
         **_given(queue=step.queue or defaults.queue, trigger_rule=step.trigger_rule),
     )
 

@@ -103,6 +103,13 @@ OTHER_NAMES = {
     "key_file": "key",
     "identity": "key",
     "working_dir": "workdir",
+    "priority_weight": "priority",
+    "cpus": "cpu",
+    "gpus": "gpu",
+    "mem": "memory",
+    "ram": "memory",
+    "limits": "resources",
+    "requests": "resources",
 }
 """What other tools call our keys."""
 
@@ -136,15 +143,15 @@ OPERATORS = ("sql", "notify", "ssh")
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
-        *("output", "description"),
+        *("output", "description", "priority", "resources"),
     ),
-    ("priority", "resources", "cache", "artifacts", "isolation", "requirements"),
+    ("cache", "artifacts", "isolation", "requirements"),
 )
 _OF_THE_USER = "it belongs to the step that uses this one"
 SHARED_STEP = Keys(
     (
         *("segue", "step", "description", "inputs", *STEP_KINDS, "with", "env", "queue", "retry", "timeout"),
-        "output",
+        *("output", "priority", "resources"),
     ),
     STEP.later,
     {
@@ -154,8 +161,9 @@ SHARED_STEP = Keys(
         "steps": "one file is one shared step",
     },
 )
-DEFAULTS = Keys(("queue", "timeout", "retry", "env"), ("priority", "resources", "cache", "isolation", "requirements"))
+DEFAULTS = Keys(("queue", "timeout", "retry", "env", "priority", "resources"), ("cache", "isolation", "requirements"))
 CODE = Keys(("include", "requirements"), ("python",))
+RESOURCES = Keys(("cpu", "memory", "gpu"))
 RETRY = Keys(("attempts", "delay", "backoff", "max_delay", "unless"))
 TIMEOUT = Keys(("run", "queue", "total", "heartbeat"))
 WAITING_TIMEOUT = Keys(("run", "total"), (), dict.fromkeys(("queue", "heartbeat"), "no worker runs this step"))

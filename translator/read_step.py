@@ -17,6 +17,7 @@ from translator.read_http import HttpReader
 from translator.read_map import read_map
 from translator.read_operators import OperatorReader, read_operator
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_resources import read_priority, read_resources
 from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
 from translator.shared_files import is_file
@@ -45,6 +46,8 @@ _MEANINGLESS = {
         "sql": "values go under parameters",
     },
     "queue": dict.fromkeys(INTERPRETER_KINDS, _NO_WORKER),
+    "priority": dict.fromkeys(("wait", "approve"), _NO_WORKER),
+    "resources": dict.fromkeys(INTERPRETER_KINDS, "no worker runs it, so it needs nothing of a machine"),
     "retry": {"wait": "there is nothing to try again", "approve": "there is nothing to try again"},
     "timeout": {"approve": "an approval has its own: approve: {timeout: 48h}"},
     "output": {
@@ -143,6 +146,7 @@ class StepReader:
         self._options(own)
         step.queue = own.queue or step.queue
         step.retry, step.timeout = {**step.retry, **own.retry}, {**step.timeout, **own.timeout}
+        step.priority, step.resources = own.priority or step.priority, {**step.resources, **own.resources}
         if found.has("output"):
             message = f'"output" has no meaning for {self.what}'
             self.report.add(found.key("output"), Code.CONFLICT, message, "the shared step declares it")
@@ -272,10 +276,12 @@ class StepReader:
         return env
 
     def _options(self, step: StepDefinition) -> None:
-        """Read queue, retry and timeout into a step."""
+        """Read queue, retry, timeout, priority and resources into a step."""
         step.queue = None if self._refused("queue") else read_queue(self.found)
         step.retry = {} if self._refused("retry") else read_retry(self.found, self.what)
         step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)
+        step.priority = None if self._refused("priority") else read_priority(self.found)
+        step.resources = {} if self._refused("resources") else read_resources(self.found, self.what)
 
     def _output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
         found = self.found

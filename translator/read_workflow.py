@@ -14,6 +14,7 @@ from translator.fields import Fields, check_name, type_of
 from translator.located import Entry, Node, Report
 from translator.names import VARIABLE, VARIABLE_RULE, WORKFLOW_NAME, WORKFLOW_NAME_RULE
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_resources import read_priority, read_resources
 from translator.read_step import read_step
 from translator.read_triggers import read_triggers
 from translator.schemas import TYPES, check_default, check_schema
@@ -126,7 +127,8 @@ def _defaults(found: Fields, report: Report) -> Defaults:
     fields = Fields(node, report, '"defaults"', keys.DEFAULTS)
     env, uses = read_env(fields, COMMON_NAMES | {SECRETS})
     queue, retry, timeout = read_queue(fields), read_retry(fields, '"defaults"'), read_timeout(fields, '"defaults"')
-    return Defaults(queue, retry, timeout, env, uses)
+    priority, resources = read_priority(fields), read_resources(fields, '"defaults"')
+    return Defaults(queue, retry, timeout, env, uses, priority, resources)
 
 
 def _concurrency(found: Fields, definition: WorkflowDefinition, report: Report) -> Concurrency | None:

@@ -53,6 +53,10 @@ COMMAND_KINDS: frozenset[str] = frozenset({"shell", "container", "ssh"})
 """Kinds that run a command: their output is the `key=value` lines that it writes."""
 ENV_KINDS: frozenset[str] = COMMAND_KINDS | {"python"}
 """Kinds that have environment variables."""
+MACHINE_KINDS: frozenset[str] = frozenset({"shell", "python", "container"})
+"""Kinds whose work is done by the worker's own machine: a workflow's default `resources` are theirs."""
+MAX_PRIORITY = 5
+"""Temporal's lowest; 3 is the middle, and what holds where nobody says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,9 @@ class Step:
         phase: `finally` steps start when every `main` step has ended, however the run ends, and are no leaves.
         origin: Where a shared step came from: `{"uses": text, "file": path, "sha256": hex digits}`; None: it was
             written in the definition itself.
+        priority: 1 (first) to `MAX_PRIORITY` (last) among what waits in a queue; None: that of the run, which is 3
+            unless a step that has one started it.
+        resources: What it occupies on its worker while it runs: `cpu` (cores), `memory` (bytes), `gpu` (devices).
     """
 
     id: str
@@ -179,6 +186,8 @@ class Step:
     description: str = ""
     phase: Literal["main", "finally"] = "main"
     origin: dict[str, str] | None = None
+    priority: int | None = None
+    resources: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

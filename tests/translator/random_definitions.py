@@ -145,13 +145,17 @@ class Maker:
             "trigger_rule": self.one(RULES),
             "if": self.condition(self.scope()),
             "queue": self.one(["gpu", "cpu.large"]),
+            "priority": self.random.randint(1, 5),
+            "resources": self.resources(),
             "retry": self.retry(),
             "timeout": self.timeout(),
             "output": self.output(kind, scope),
         }
         if kind in ("workflow", "wait", "approve"):
-            for key in ("queue", "retry", "timeout", "output"):
+            for key in ("queue", "resources", "retry", "timeout", "output"):
                 del optional[key]
+        if kind in ("wait", "approve"):
+            del optional["priority"]
         made |= self.chosen(optional)
         needs = {need: self.edge(need) for need in self.some([each for each in self.done if each not in self.main], 3)}
         if needs:
@@ -254,6 +258,9 @@ class Maker:
         optional = {"attempts": 3, "delay": "0s", "max_delay": "5m", "backoff": self.one([1, 2, 1.5])}
         return self.chosen({**optional, "unless": self.one(["ValueError", ["A", "b.C"]])})
 
+    def resources(self) -> dict[str, Any]:
+        return self.chosen({"cpu": self.one([4, 0.5]), "memory": self.one(["8Gi", "1.5Gi", "512Mi"]), "gpu": 1})
+
     def timeout(self) -> Any:
         many = self.chosen({"run": "2h", "queue": "6h", "total": "1d", "heartbeat": "5s"})
         return self.one([self.one(DURATIONS), many])
@@ -261,7 +268,8 @@ class Maker:
     def defaults(self) -> dict[str, Any]:
         scope = ["params." + name for name in self.params if name.isidentifier() and name != "class"] + ["vars.API"]
         env = {"LEVEL": self.template(scope, empty=False), "B": "x"}
-        return self.chosen({"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env})
+        optional = {"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env}
+        return self.chosen({**optional, "priority": self.random.randint(1, 5), "resources": self.resources()})
 
     def trigger(self) -> dict[str, Any]:
         if self.maybe():
