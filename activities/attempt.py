@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from temporalio import activity
 
@@ -22,12 +22,16 @@ from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
 from activities.revealing import secret_values
+from activities.room import Room, Share
 from activities.scratch import ScratchSpace, remove
 from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
-from workflows.messages import REFERENCE, StepResult, StepTask
+from workflows.messages import REFERENCE, WAITS, StepResult, StepTask
 from workflows.secret_texts import filled
+
+if TYPE_CHECKING:
+    from activities.entering import Others
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -50,6 +54,8 @@ class Workshop:
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
         threads: Where calls that block are made.
         secrets: Where the values of secrets are found.
+        room: What steps that name resources occupy.
+        others: The other workers of a queue.
     """
 
     objects: ObjectStore
@@ -63,6 +69,8 @@ class Workshop:
     environments: EnvironmentCache
     threads: ThreadPoolExecutor
     secrets: SecretSources
+    room: Room
+    others: Others
 
 
 def heartbeat_interval(timeout: float) -> float:
@@ -81,6 +89,9 @@ class Attempt:
         masks: Hides the attempt's secrets in what people will read.
         queue: The task queue that it came from.
         idempotency_key: Names this attempt to other services.
+        scheduled_at: When Temporal put it into its queue, seconds since the epoch.
+        waits: What it waits for on this worker; None: it does not.
+        share: What it occupies; None: nothing.
         remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
     """
 
@@ -99,7 +110,10 @@ class Attempt:
         self.masks = Masks()
         self.queue = info.task_queue
         self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
-        self._heartbeat: Sequence[Any] = info.heartbeat_details
+        self._heartbeat: Sequence[Any] = info.heartbeat_details[:1]
+        self.scheduled_at = info.current_attempt_scheduled_time.timestamp()
+        self.waits: str | None = None
+        self.share: Share | None = None
         timeout = info.heartbeat_timeout
         self._interval = heartbeat_interval(timeout.total_seconds()) if timeout else None
         self._scratch: Path | None = None
@@ -116,6 +130,11 @@ class Attempt:
         """Whether the attempt is cancelled because its worker stops, not because its work is no longer wanted."""
         details = activity.cancellation_details()
         return details is not None and details.worker_shutdown
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the next attempt is to hear something from this one."""
+        return bool(self._heartbeat)
 
     def result(self, value: Any = None, output: dict[str, Any] | None = None) -> StepResult:
         """Return the attempt as it ends now."""
@@ -169,11 +188,29 @@ class Attempt:
         self._heartbeat = [details]
         activity.heartbeat(details)
 
+    def wait(self, why: str) -> None:
+        """Have it known that the step waits on this worker, such as `waits for 1 gpu (0 free)`."""
+        self.waits = why
+        activity.heartbeat(*self._details())
+
+    def begin(self, share: Share) -> None:
+        """Run with what it occupies from here on."""
+        waited, self.waits, self.share = self.waits is not None, None, share
+        self.started_at = time.time()
+        if waited:
+            activity.heartbeat(*self._details())
+
+    def _details(self) -> Sequence[Any]:
+        """Return what a heartbeat says: what is to be remembered and, if it waits, for what."""
+        if self.waits is None:
+            return self._heartbeat
+        return [*(self._heartbeat or [None]), {WAITS: self.waits}]
+
     async def heartbeats(self) -> None:
         """Tell Temporal that this worker is alive, until cancelled."""
         while self._interval is not None:
             await asyncio.sleep(self._interval)
-            activity.heartbeat(*self._heartbeat)
+            activity.heartbeat(*self._details())
 
     async def clear_up(self) -> None:
         """Remove the scratch folder."""

@@ -22,6 +22,7 @@ from typing import Any
 
 from activities.errors import StepFailed
 from activities.logs import LogSink
+from activities.memory import out_of_memory, watch
 
 GRACE_SECONDS = 2.0
 """What a command gets to end by itself between SIGTERM and SIGKILL."""
@@ -67,6 +68,7 @@ class Command:
         after: A command that ends its work elsewhere; run when nothing of it is left here, also when this worker was
             killed.
         folder: Of a Python step's job, for an interpreter that runs it without being started.
+        memory: Bytes that it and all that it starts may use; 0: there is no limit.
     """
 
     argv: tuple[str, ...]
@@ -74,6 +76,7 @@ class Command:
     cwd: Path
     after: tuple[str, ...] = ()
     folder: str = ""
+    memory: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class ProcessHost:
             warm: Requests of an interpreter that goes on with the command's `folder` itself; None: the guard process.
 
         Raises:
-            StepFailed: It could not be started.
+            StepFailed: It could not be started, or wanted more memory than it may have.
             NeverStarted: That interpreter is gone.
         """
         process = await self._start(command, warm)
@@ -126,7 +129,7 @@ class ProcessHost:
             asyncio.create_task(log.copy("stderr", process.stderr)),
         ]
         try:
-            exit = await process.wait()
+            exit = await (process.wait() if not command.memory else _within(process, command.memory))
             if warm is not None and not process.started:
                 raise NeverStarted
             return exit
@@ -205,6 +208,11 @@ class _Process:
         self.stdout, self.stderr = (reader for reader, _ in pipes)
 
     @property
+    def number(self) -> int | None:
+        """The process id, once it is known."""
+        return self._report.get("started")
+
+    @property
     def started(self) -> bool:
         """Whether a process was made for it, once `wait` has returned."""
         return "started" in self._report
@@ -245,6 +253,29 @@ class _Process:
         self._orders.close()
         for _, transport in self._pipes:
             transport.close()
+
+
+async def _within(process: _Process, memory: float) -> Exit:
+    """Wait for the end of a process that may use so many bytes.
+
+    Raises:
+        StepFailed: It used more, and was killed.
+    """
+    watching = asyncio.create_task(watch(lambda: process.number, memory))
+    ending = asyncio.create_task(process.wait())
+    try:
+        await asyncio.wait([watching, ending], return_when=asyncio.FIRST_COMPLETED)
+        if watching.done() and not ending.done():
+            process.kill()
+            await ending
+            raise out_of_memory(watching.result(), memory)
+        return await ending
+    finally:
+        watching.cancel()
+        # Its socket has one reader at a time, and whoever is cancelled goes on to wait for the end.
+        if not ending.done():
+            ending.cancel()
+            await asyncio.wait([ending])
 
 
 async def _read_pipe(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:

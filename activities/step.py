@@ -18,6 +18,7 @@ from temporalio import activity
 from activities.attempt import Attempt, Workshop
 from activities.bundles import BundleCache
 from activities.declared import check_declared
+from activities.entering import Alone, Others, occupied
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed, StepFailure, to_failure
 from activities.logs import PATIENCE_SECONDS
@@ -32,6 +33,7 @@ from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
 from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
+from activities.room import Machine, Room
 from activities.scratch import ScratchSpace
 from activities.values import encode
 from activities.warm import WarmPython
@@ -57,9 +59,19 @@ class StepActivities:
         cache_dir: Bundles and environments, kept, and the folders of attempts, not kept; made when missing.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
         worker: The worker's identity.
+        room: What steps that name resources occupy; the worker's, whichever queue they come from. None: there is none.
+        others: The other workers of a queue; None: none is known.
     """
 
-    def __init__(self, objects: ObjectStore, cache_dir: Path, python: str | None, worker: str) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        cache_dir: Path,
+        python: str | None,
+        worker: str,
+        room: Room | None = None,
+        others: Others | None = None,
+    ) -> None:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
         scratch = ScratchSpace(cache_dir / "run")
@@ -75,6 +87,8 @@ class StepActivities:
             environments=EnvironmentCache(cache_dir / "environments", processes, python),
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
             secrets=SecretSources(),
+            room=room or Room(Machine(0, 0)),
+            others=others or Alone(),
         )
 
     def all(self) -> list[StepActivity]:
@@ -109,7 +123,10 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
     beats = asyncio.create_task(attempt.heartbeats())
     hasty = False
     try:
-        return await _finish(attempt, await _bounded(operator, attempt))
+        if not attempt.task.resources:
+            return await _finish(attempt, await _bounded(operator, attempt))
+        async with occupied(attempt):
+            return await _finish(attempt, await _bounded(operator, attempt))
     except StepFailed as error:
         raise _failure(attempt, error) from None
     except asyncio.CancelledError:
@@ -117,7 +134,10 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
         if not attempt.worker_stops:
             raise
         # Not as cancelled, which would be the step's end: another worker is to try it again.
-        raise _failure(attempt, StepFailed("WorkerLost", "the worker was stopped while the step ran")) from None
+        # What is to be remembered reaches another try of Temporal's alone. Else the run schedules the step anew, at
+        # once, and none of its attempts is used up.
+        lost = StepFailed("WorkerLost", "the worker was stopped while the step ran", retryable=attempt.remembers)
+        raise _failure(attempt, lost) from None
     except Exception as error:
         trace = attempt.masks.text(traceback.format_exc())
         logger.error("step %s of %s: a mistake of Segue's\n%s", attempt.task.key, attempt.task.run, trace)

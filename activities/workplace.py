@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class Workplace:
 
     async def run(self, attempt: Attempt, *argv: str) -> Exit:
         """Run a command of the step here, its output in the attempt's log."""
-        return await attempt.workshop.processes.run(Command(argv, self.env, self.work), attempt.log)
+        return await attempt.workshop.processes.run(
+            Command(argv, self.env, self.work, memory=memory_of(attempt)), attempt.log
+        )
 
 
 async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> Workplace:
@@ -70,9 +73,9 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     base |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if environment is not None:
         base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
-    own = {"TMPDIR": str(temporary)}
+    own = {"TMPDIR": str(temporary)} | _threads(attempt)
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
-    own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
+    own |= _devices(attempt) | facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
     return Workplace(work, artifacts, output, exchange, _interpreter(attempt, environment), base | own, base, own)
 
 
@@ -100,6 +103,25 @@ def facts(attempt: Attempt) -> dict[str, str]:
         "SEGUE_KEY": task.key,
         "SEGUE_ATTEMPT": str(attempt.number),
     }
+
+
+def memory_of(attempt: Attempt) -> float:
+    """Return the bytes that the step's processes may use; 0: there is no limit."""
+    return attempt.task.resources.get("memory", 0)
+
+
+def _threads(attempt: Attempt) -> dict[str, str]:
+    """Return how many threads numerical libraries should use; else each takes the whole machine."""
+    cores = attempt.task.resources.get("cpu")
+    return {} if cores is None else {"OMP_NUM_THREADS": str(max(1, math.ceil(cores)))}
+
+
+def _devices(attempt: Attempt) -> dict[str, str]:
+    """Return which devices are the step's; one that names resources sees no others."""
+    if attempt.share is None:
+        return {}
+    devices = ",".join(attempt.share.gpus)
+    return {"CUDA_VISIBLE_DEVICES": devices, "NVIDIA_VISIBLE_DEVICES": devices or "void"}
 
 
 async def _bundle(attempt: Attempt) -> Path | None:

@@ -24,6 +24,7 @@ from api.routes import (
     answers,
     bundles,
     events,
+    fleet,
     health,
     logs,
     operations,
@@ -95,7 +96,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _routes() -> APIRouter:
     router = APIRouter()
-    for noun in (health, workflows, bundles, runs, answers, operations, reruns, events, logs, outputs, queues, vars):
+    of_runs = (runs, answers, operations, reruns, events, logs, outputs)
+    for noun in (health, workflows, bundles, *of_runs, queues, fleet, vars):
         router.include_router(noun.router)
     return router
 

@@ -89,6 +89,8 @@ def build_task(
         bundle=identity.bundle,
         requirements=identity.requirements,
         timeout=step.timeout.run,
+        resources=step.resources,
+        queue_timeout=step.timeout.queue if step.resources else None,
     )
     task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":
