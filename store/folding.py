@@ -110,12 +110,13 @@ class Fold:
             reason = f"{seen.waits} on {seen.worker}"
             if step["reason"] == reason:
                 return False
-            step["reason"] = reason
+            state = "retrying" if step["state"] == "running" else step["state"]
+            step.update(state=state, reason=reason, detail={**step["detail"], "waits": seen.waits})
         elif seen.running:
             attempt = generation * seen.limit + seen.number
             step.update(state="running", attempt=attempt, worker=seen.worker)
             step["started_at"] = step["started_at"] or seen.started_at or now
-            step["detail"] = {name: value for name, value in step["detail"].items() if name != "next_at"}
+            step["detail"] = {name: value for name, value in step["detail"].items() if name not in ("next_at", "waits")}
             step["reason"] = f"runs on {seen.worker}" + (f", attempt {attempt}" if attempt > 1 else "")
             row = self._attempt(step, generation, seen.number, attempt)
             row.update(state="running", worker=seen.worker, started_at=seen.started_at or now)

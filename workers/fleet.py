@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import WorkerStatus
 from temporalio.api.worker.v1 import WorkerHeartbeat
@@ -21,6 +21,7 @@ from workflows.fleet import Facts, plugin_name, read_facts
 logger = logging.getLogger("segue.workers")
 
 PATIENCE = timedelta(seconds=5)
+FRESH = timedelta(seconds=25)
 MOST = 500
 """Workers of a queue that are looked at."""
 
@@ -84,8 +85,15 @@ class OtherWorkers:
         return None
 
 
+def _lives(beat: WorkerHeartbeat) -> bool:
+    """Whether it told Temporal so lately, as it does every ten seconds; one that was killed stays in the list."""
+    lately = datetime.now(UTC) - FRESH
+    running = beat.status == WorkerStatus.WORKER_STATUS_RUNNING
+    return running and beat.heartbeat_time.ToDatetime(UTC) > lately
+
+
 def _could(beat: WorkerHeartbeat, wanted: Mapping[str, float], now: bool) -> bool:
     facts = read_facts(plugin.name for plugin in beat.plugins)
-    if beat.status != WorkerStatus.WORKER_STATUS_RUNNING or facts is None or not facts.fits(dict(wanted)):
+    if not _lives(beat) or facts is None or not facts.fits(dict(wanted)):
         return False
     return not now or beat.activity_task_slots_info.current_used_slots < facts.slots
