@@ -89,9 +89,9 @@ def worker(
         from workflows.sizes import parse_size
     size, seconds = None if memory is None else parse_size(memory), parse_duration(drain)
     if memory is not None and size is None:
-        raise typer.BadParameter(f"{memory} is not a size, such as 16Gi", param_hint="--memory")
+        raise SystemExit(f"--memory {memory} is not a size, such as 16Gi")
     if seconds is None:
-        raise typer.BadParameter(f"{drain} is not a duration, such as 30s", param_hint="--drain")
+        raise SystemExit(f"--drain {drain} is not a duration, such as 30s")
     room = Room(find_machine(cpu, size, gpu))
     with settings_errors():
         main(queue, Offer(slots or default_slots(), read_labels(labels or []), seconds, room))
@@ -101,13 +101,13 @@ def read_labels(given: list[str]) -> dict[str, str]:
     """Return the labels in `k=v,...` texts.
 
     Raises:
-        typer.BadParameter: One is none.
+        SystemExit: One is none.
     """
     found = {}
     for text in (part.strip() for each in given for part in each.split(",")):
         name, equals, value = text.partition("=")
         if not equals or not _LABEL.fullmatch(name) or not _LABEL.fullmatch(value):
-            raise typer.BadParameter(f"{text!r} is not NAME=VALUE, such as zone=a", param_hint="--labels")
+            raise SystemExit(f"--labels: {text!r} is not NAME=VALUE, such as zone=a")
         found[name] = value
     return found
 
