@@ -7,11 +7,11 @@ import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from temporalio import activity
 
@@ -24,13 +24,17 @@ from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
 from activities.revealing import secret_values
+from activities.room import Room, Share
 from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace, remove
 from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
-from workflows.messages import REFERENCE, StepResult, StepTask
+from workflows.messages import REFERENCE, WAITS, StepResult, StepTask
 from workflows.secret_texts import filled
+
+if TYPE_CHECKING:
+    from activities.entering import Others
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -56,6 +60,8 @@ class Workshop:
         threads: Where calls that block are made.
         secrets: Where the values of secrets are found.
         public_url: Where services reach the API, for callbacks; None: nobody has said.
+        room: What steps that name resources occupy.
+        others: The other workers of a queue.
     """
 
     objects: ObjectStore
@@ -71,6 +77,8 @@ class Workshop:
     sandboxes: Sandboxes
     threads: ThreadPoolExecutor
     secrets: SecretSources
+    room: Room
+    others: Others
     public_url: str | None = None
 
 
@@ -91,6 +99,9 @@ class Attempt:
         queue: The task queue that it came from.
         idempotency_key: Names this attempt to other services.
         waits_for: What it waits for, to be said where its time runs out; empty: nothing but its own work.
+        scheduled_at: When Temporal put it into its queue, seconds since the epoch.
+        waits: What it waits for on this worker; None: it does not.
+        share: What it occupies; None: nothing.
     """
 
     def __init__(self, task: StepTask, info: activity.Info, workshop: Workshop) -> None:
@@ -108,6 +119,9 @@ class Attempt:
         self.masks = Masks()
         self.queue = info.task_queue
         self.waits_for = ""
+        self.scheduled_at = info.current_attempt_scheduled_time.timestamp()
+        self.waits: str | None = None
+        self.share: Share | None = None
         timeout = info.heartbeat_timeout
         self._interval = heartbeat_interval(timeout.total_seconds()) if timeout else None
         self._scratch: Path | None = None
@@ -177,6 +191,22 @@ class Attempt:
         size, digest = await self.blocking(digest_of, path)
         await self._persist(functools.partial(self.workshop.objects.put_file, key, path, create_only=True))
         return {REFERENCE: kind, "key": key, "size": size, "sha256": digest}
+
+    def wait(self, why: str) -> None:
+        """Have it known that the step waits on this worker, such as `waits for 1 gpu (0 free)`."""
+        self.waits = why
+        activity.heartbeat(*self._details())
+
+    def begin(self, share: Share) -> None:
+        """Run with what it occupies from here on."""
+        waited, self.waits, self.share = self.waits is not None, None, share
+        self.started_at = time.time()
+        if waited:
+            activity.heartbeat(*self._details())
+
+    def _details(self) -> Sequence[Any]:
+        """Return what a heartbeat says: if it waits, for what."""
+        return [] if self.waits is None else [{WAITS: self.waits}]
 
     async def heartbeats(self) -> None:
         """Tell Temporal that this worker is alive, until cancelled."""

@@ -23,6 +23,7 @@ from typing import Any
 from activities import oom
 from activities.errors import StepFailed
 from activities.logs import LogSink
+from activities.memory import out_of_memory, watch
 
 GRACE_SECONDS = 2.0
 """What a command gets to end by itself between SIGTERM and SIGKILL."""
@@ -71,6 +72,7 @@ class Command:
             killed.
         folder: Of a Python step's job, for an interpreter that runs it without being started.
         nested: Its program only holds what it runs, and would take that along when it is asked to end.
+        memory: Bytes that it and all that it starts may use; 0: there is no limit.
     """
 
     argv: tuple[str, ...]
@@ -79,6 +81,7 @@ class Command:
     after: tuple[str, ...] = ()
     folder: str = ""
     nested: bool = False
+    memory: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ class ProcessHost:
             warm: Requests of an interpreter that goes on with the command's `folder` itself; None: the guard process.
 
         Raises:
-            StepFailed: It could not be started.
+            StepFailed: It could not be started, or wanted more memory than it may have.
             NeverStarted: That interpreter is gone.
         """
         killed_before = oom.kills()
@@ -142,7 +145,7 @@ class ProcessHost:
             asyncio.create_task(log.copy("stderr", process.stderr)),
         ]
         try:
-            exit = await process.wait()
+            exit = await (process.wait() if not command.memory else _within(process, command.memory))
             if warm is not None and not process.started:
                 raise NeverStarted
             if exit.by == signal.SIGKILL and (killed_before or 0) < (oom.kills() or 0):
@@ -224,6 +227,11 @@ class _Process:
         self.stdout, self.stderr = (reader for reader, _ in pipes)
 
     @property
+    def number(self) -> int | None:
+        """The process id, once it is known."""
+        return self._report.get("started")
+
+    @property
     def started(self) -> bool:
         """Whether a process was made for it, once `wait` has returned."""
         return "started" in self._report
@@ -264,6 +272,29 @@ class _Process:
         self._orders.close()
         for _, transport in self._pipes:
             transport.close()
+
+
+async def _within(process: _Process, memory: float) -> Exit:
+    """Wait for the end of a process that may use so many bytes.
+
+    Raises:
+        StepFailed: It used more, and was killed.
+    """
+    watching = asyncio.create_task(watch(lambda: process.number, memory))
+    ending = asyncio.create_task(process.wait())
+    try:
+        await asyncio.wait([watching, ending], return_when=asyncio.FIRST_COMPLETED)
+        if watching.done() and not ending.done():
+            process.kill()
+            await ending
+            raise out_of_memory(watching.result(), memory)
+        return await ending
+    finally:
+        watching.cancel()
+        # Its socket has one reader at a time, and whoever is cancelled goes on to wait for the end.
+        if not ending.done():
+            ending.cancel()
+            await asyncio.wait([ending])
 
 
 async def _read_pipe(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:

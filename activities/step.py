@@ -18,6 +18,7 @@ from temporalio import activity
 from activities.attempt import Attempt, Workshop
 from activities.bundles import BundleCache
 from activities.declared import check_declared
+from activities.entering import Alone, Others, occupied
 from activities.environments import EnvironmentCache
 from activities.errors import StepFailed, StepFailure, to_failure
 from activities.interpreters import Interpreters, Uv
@@ -33,6 +34,7 @@ from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
 from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
+from activities.room import Machine, Room
 from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace
 from activities.values import encode
@@ -59,11 +61,20 @@ class StepActivities:
         cache_dir: Bundles and environments, kept, and the folders of attempts, not kept; made when missing.
         python: Interpreter of steps that name no requirements; None: the worker's own, with the standard library only.
         worker: The worker's identity.
+        room: What steps that name resources occupy; the worker's, whichever queue they come from. None: there is none.
+        others: The other workers of a queue; None: none is known.
         public_url: Where services reach the API; None: nobody has said.
     """
 
     def __init__(
-        self, objects: ObjectStore, cache_dir: Path, python: str | None, worker: str, public_url: str | None = None
+        self,
+        objects: ObjectStore,
+        cache_dir: Path,
+        python: str | None,
+        worker: str,
+        room: Room | None = None,
+        others: Others | None = None,
+        public_url: str | None = None,
     ) -> None:
         cache_dir = cache_dir.absolute()
         processes = ProcessHost()
@@ -85,6 +96,8 @@ class StepActivities:
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),
             secrets=SecretSources(),
             public_url=public_url,
+            room=room or Room(Machine(0, 0)),
+            others=others or Alone(),
         )
 
     def all(self) -> list[StepActivity]:
@@ -119,7 +132,10 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
     beats = asyncio.create_task(attempt.heartbeats())
     hasty = False
     try:
-        return await _finish(attempt, await _bounded(operator, attempt))
+        if not attempt.task.resources:
+            return await _finish(attempt, await _bounded(operator, attempt))
+        async with occupied(attempt):
+            return await _finish(attempt, await _bounded(operator, attempt))
     except StepFailed as error:
         raise _failure(attempt, error) from None
     except asyncio.CancelledError:
@@ -127,7 +143,9 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
         if not attempt.worker_stops:
             raise
         # Not as cancelled, which would be the step's end: another worker is to try it again.
-        raise _failure(attempt, StepFailed("WorkerLost", "the worker was stopped while the step ran")) from None
+        # The run schedules the step anew, at once, and none of its attempts is used up.
+        lost = StepFailed("WorkerLost", "the worker was stopped while the step ran", retryable=False)
+        raise _failure(attempt, lost) from None
     except Exception as error:
         trace = attempt.masks.text(traceback.format_exc())
         logger.error("step %s of %s: a mistake of Segue's\n%s", attempt.task.key, attempt.task.run, trace)

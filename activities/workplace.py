@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Workplace:
 
     async def run(self, attempt: Attempt, *argv: str) -> Exit:
         """Run a command of the step here, its output in the attempt's log."""
-        return await self.start(attempt, Command(argv, self.env, self.work))
+        return await self.start(attempt, Command(argv, self.env, self.work, memory=memory_of(attempt)))
 
     async def start(self, attempt: Attempt, command: Command, entry: Entry | None = None) -> Exit:
         """Run a command of the step here: in its sandbox, or where that is quicker by an interpreter that waits.
@@ -110,9 +111,10 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
         base |= {"VIRTUAL_ENV": str(environment), "PATH": f"{environment / 'bin'}:{base.get('PATH', '')}"}
     elif python and attempt.task.python is not None and given is not None and (found := shutil.which(given)):
         base |= {"PATH": f"{Path(found).parent}:{base.get('PATH', '')}"}
-    own = {"TMPDIR": str(temporary)} | ({"HOME": str(temporary)} if attempt.task.isolation == SANDBOX else {})
+    own = {"TMPDIR": str(temporary)} | _threads(attempt)
+    own |= {"HOME": str(temporary)} if attempt.task.isolation == SANDBOX else {}
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
-    own |= facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
+    own |= _devices(attempt) | facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
     interpreter = _interpreter(attempt, environment)
     return Workplace(work, artifacts, output, exchange, interpreter, base | own, base, own, environment)
 
@@ -141,6 +143,25 @@ def facts(attempt: Attempt) -> dict[str, str]:
         "SEGUE_KEY": task.key,
         "SEGUE_ATTEMPT": str(attempt.number),
     }
+
+
+def memory_of(attempt: Attempt) -> float:
+    """Return the bytes that the step's processes may use; 0: there is no limit."""
+    return attempt.task.resources.get("memory", 0)
+
+
+def _threads(attempt: Attempt) -> dict[str, str]:
+    """Return how many threads numerical libraries should use; else each takes the whole machine."""
+    cores = attempt.task.resources.get("cpu")
+    return {} if cores is None else {"OMP_NUM_THREADS": str(max(1, math.ceil(cores)))}
+
+
+def _devices(attempt: Attempt) -> dict[str, str]:
+    """Return which devices are the step's; one that names resources sees no others."""
+    if attempt.share is None:
+        return {}
+    devices = ",".join(attempt.share.gpus)
+    return {"CUDA_VISIBLE_DEVICES": devices, "NVIDIA_VISIBLE_DEVICES": devices or "void"}
 
 
 async def _bundle(attempt: Attempt) -> Path | None:

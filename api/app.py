@@ -25,6 +25,7 @@ from api.routes import (
     bundles,
     callbacks,
     events,
+    fleet,
     health,
     logs,
     operations,
@@ -98,7 +99,7 @@ def _routes() -> APIRouter:
     router = APIRouter()
     for noun in (health, workflows, bundles, runs, answers, callbacks, operations, reruns, events):
         router.include_router(noun.router)
-    for noun in (logs, outputs, queues, vars):
+    for noun in (logs, outputs, queues, fleet, vars):
         router.include_router(noun.router)
     return router
 

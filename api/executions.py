@@ -11,6 +11,7 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -21,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.temporal import RPC_TIMEOUT, register_search_attributes
 from store.executions import execution_timeout, memo, search_attributes, summary, task_timeout
+from workflows.fairness import fairness_key
 from workflows.messages import SEARCH_ATTRIBUTES, RunRequest
 from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
@@ -74,6 +76,7 @@ async def _start(client: Client, run: str, request: RunRequest, plan: Plan, oper
         memo={**memo(request, plan), **({} if operation is None else {"operation": operation})},
         static_summary=summary(request),
         static_details=plan.description or None,
+        priority=Priority(fairness_key=fairness_key(run)),
         rpc_timeout=RPC_TIMEOUT,
     )
 

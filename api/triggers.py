@@ -22,7 +22,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.executions import indexed
@@ -30,6 +30,7 @@ from api.problems import Problem
 from api.schedules import ScheduleInvalid, schedule_spec
 from api.temporal import RPC_TIMEOUT
 from store.executions import execution_timeout, summary, task_timeout
+from workflows.fairness import fairness_key
 from workflows.messages import (
     DECISION_QUERY,
     FIRE_SIGNAL,
@@ -179,6 +180,7 @@ def _schedule(plan: Plan, number: int, trigger: Trigger) -> Schedule:
             typed_search_attributes=indexed(request),
             memo={"workflow": workflow, "schedule": trigger.spec},
             static_summary=summary(request),
+            priority=Priority(fairness_key=fairness_key(f"{workflow}-{suffix}")),
         ),
         spec=schedule_spec(trigger.spec),
         policy=SchedulePolicy(

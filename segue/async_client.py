@@ -18,6 +18,7 @@ from segue.client_base import ClientBase, checked, is_file
 from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
+from segue.fleet import Fleet
 from segue.log_tail import read_log
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.run_operations import AsyncRunOperations
@@ -309,6 +310,10 @@ class AsyncClient(AsyncRunOperations, ClientBase):
     async def queues(self, names: Iterable[str]) -> dict[str, list[str]]:
         """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
         return await self._transport.send(calls.list_queues([*names]))
+
+    async def fleet(self) -> Fleet:
+        """Return all queues that somebody serves or in which steps wait, and all workers."""
+        return await self._transport.send(calls.get_fleet())
 
     async def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

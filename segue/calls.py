@@ -24,6 +24,7 @@ from segue.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
+from segue.fleet import Fleet
 from segue.models import Deployed, FiredEvent, LogPage, Run, RunSummary, Workflow
 from segue.rerun import Rerun
 
@@ -186,6 +187,11 @@ def list_queues(names: list[str]) -> Call[dict[str, list[str]]]:
         lambda found: {each["name"]: list(each["workers"]) for each in found["queues"]},
         query={"queue": names},
     )
+
+
+def get_fleet() -> Call[Fleet]:
+    """Return queues and workers."""
+    return Call("GET", "/fleet", Fleet.from_json)
 
 
 def set_var(name: str, value: Any) -> Call[None]:

@@ -41,8 +41,8 @@ class DAG:
         overlap: What a schedule does while the run before is still going.
         triggers: More of them: `cron(...)`, `event(...)`.
         params: Name to default value, to `Param`, or to a JSON Schema (an object with `type` or `enum`).
-        default_args: Options of every step that does not say otherwise: `retries`, `retry_delay`, `queue`, `env`,
-            `execution_timeout`, `trigger_rule` ...
+        default_args: Options of every step that does not say otherwise: `retries`, `retry_delay`, `queue`, `priority`,
+            `resources`, `env`, `execution_timeout`, `trigger_rule` ...
         concurrency: Runs at once: `{"key": ..., "limit": 1, "when_full": "queue"}`, or `skip`, or `cancel_oldest`; the
             key may be an expression, and runs with the same key share the limit.
         max_active_runs: Of all runs of the workflow, instead of `concurrency`; others wait their turn.

@@ -27,6 +27,8 @@ class StepOptions(TypedDict, total=False):
 
     Attributes:
         queue: The fleet that runs the step.
+        priority: From 1 (first) to 5 (last) among what waits for that fleet.
+        resources: What it occupies on its worker: `{"cpu": 4, "memory": "8Gi", "gpu": 1}`.
         retries: Tries after the first.
         retry_delay: Wait before the second try.
         retry_exponential_backoff: True doubles the wait from try to try, which is also the default; False keeps it.
@@ -45,6 +47,8 @@ class StepOptions(TypedDict, total=False):
     """
 
     queue: str
+    priority: int
+    resources: Mapping[str, Any]
     retries: int
     retry_delay: Duration
     retry_exponential_backoff: bool
@@ -63,6 +67,8 @@ class StepOptions(TypedDict, total=False):
 
 KEYS = {
     "queue": "queue",
+    "priority": "priority",
+    "resources": "resources",
     "retries": "retry/attempts",
     "retry_delay": "retry/delay",
     "retry_exponential_backoff": "retry/backoff",
@@ -82,14 +88,14 @@ KEYS = {
 
 _RETRY_OPTIONS = ("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry")
 _TIMEOUT_OPTIONS = ("execution_timeout", "timeout")
-_ENVIRONMENT_OPTIONS = ("requirements", "isolation")
-DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, "queue", *_ENVIRONMENT_OPTIONS)}
-DEFAULTS |= {"env": "env"}
+_PLACED = ("queue", "priority", "resources", "requirements", "isolation")
+_AS_THEY_ARE = (*_PLACED, "description", "output")
+DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, *_PLACED)} | {"env": "env"}
 """What `default_args` may hold and becomes the definition's `defaults`."""
 
 # Part of nearly every Airflow file; with these values they ask for nothing.
 _HARMLESS = {"depends_on_past": False, "wait_for_downstream": False, "email_on_failure": False, "email_on_retry": False}
-_LATER = {"resources", "pool", "priority_weight", "sla", "on_failure_callback", "on_success_callback", "cache", "email"}
+_LATER = {"pool", "priority_weight", "sla", "on_failure_callback", "on_success_callback", "cache", "email"}
 
 
 def check_names(options: Mapping[str, Any], known: Sequence[str], what: str) -> None:
@@ -101,6 +107,9 @@ def check_names(options: Mapping[str, Any], known: Sequence[str], what: str) -> 
     for name, value in options.items():
         if name in known or (name in _HARMLESS and value == _HARMLESS[name]):
             continue
+        if name == "priority_weight":
+            hint = "its opposite is priority: priority=1 goes first, priority=5 last"
+            raise not_supported(f"{what}({name}=...)", hint=hint)
         if name in _LATER or name in _HARMLESS:
             raise not_supported(f"{what}({name}=...)")
         raise misuse(f"{what} has no argument {name!r}", hint=closest(name, list(known)), code=Code.UNKNOWN_ARGUMENT)
@@ -113,8 +122,7 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
         options: As given to the operator; names are known to be right.
         defaults: The DAG's `default_args`, which fill the rest of a `retry` or `timeout` that the step begins.
     """
-    plainly = ("queue", "description", "output", *_ENVIRONMENT_OPTIONS)
-    keys = {KEYS[name]: plain(options[name], name) for name in plainly if name in options}
+    keys = {KEYS[name]: plain(options[name], name) for name in _AS_THEY_ARE if name in options}
     if (rule := options.get("trigger_rule", defaults.get("trigger_rule"))) is not None:
         keys["trigger_rule"] = str(getattr(rule, "value", rule))
     if "condition" in options:
@@ -128,8 +136,7 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 
 def default_keys(default_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return the YAML `defaults` that `default_args` amount to."""
-    plainly = ("queue", "env", *_ENVIRONMENT_OPTIONS)
-    keys = {name: plain(default_args[name], name) for name in plainly if name in default_args}
+    keys = {name: plain(default_args[name], name) for name in (*_PLACED, "env") if name in default_args}
     if retry := _retry(default_args):
         keys["retry"] = retry
     if timeout := _timeout(default_args):

@@ -44,6 +44,7 @@ class PendingAttempt:
         failure: Why the attempt before failed, if there was one.
         failed_at: When it did.
         next_at: When the next one may start.
+        waits: What it waits for on the worker that has it; None: it runs there.
     """
 
     key: str
@@ -56,6 +57,7 @@ class PendingAttempt:
     failure: StepError | None = None
     failed_at: datetime | None = None
     next_at: datetime | None = None
+    waits: str | None = None
 
 
 class Fold:
@@ -104,11 +106,17 @@ class Fold:
         if seen.number > 1:
             self._end_failed(step, seen, now)
         generation = step["generation"]
-        if seen.running:
+        if seen.running and seen.waits is not None:
+            reason = f"{seen.waits} on {seen.worker}"
+            if step["reason"] == reason:
+                return False
+            state = "retrying" if step["state"] == "running" else step["state"]
+            step.update(state=state, reason=reason, detail={**step["detail"], "waits": seen.waits})
+        elif seen.running:
             attempt = generation * seen.limit + seen.number
             step.update(state="running", attempt=attempt, worker=seen.worker)
             step["started_at"] = step["started_at"] or seen.started_at or now
-            step["detail"] = {name: value for name, value in step["detail"].items() if name != "next_at"}
+            step["detail"] = {name: value for name, value in step["detail"].items() if name not in ("next_at", "waits")}
             step["reason"] = f"runs on {seen.worker}" + (f", attempt {attempt}" if attempt > 1 else "")
             row = self._attempt(step, generation, seen.number, attempt)
             row.update(state="running", worker=seen.worker, started_at=seen.started_at or now)

@@ -25,6 +25,7 @@ from workflows.plan import (
     CODE_KINDS,
     ENV_KINDS,
     INTERPRETER_KINDS,
+    MACHINE_KINDS,
     USUAL_RETRY,
     USUAL_TIMEOUT,
     Code,
@@ -100,6 +101,7 @@ def _step(step: StepDefinition, definition: WorkflowDefinition, places: dict[str
     defaults = definition.defaults
     needs = sorted(step.needs, key=lambda need: places[need.step])
     inherited = defaults.env if step.kind in ENV_KINDS else {}
+    needed = defaults.resources if step.kind in MACHINE_KINDS else {}
     if step.kind in INTERPRETER_KINDS:
         # Defaults are for what workers run: a day's wait must not end with everybody's half hour.
         defaults = Defaults(timeout={"run": NO_BOUND})
@@ -118,6 +120,8 @@ def _step(step: StepDefinition, definition: WorkflowDefinition, places: dict[str
         description=(step.description or "").strip(),
         phase=step.phase,
         origin=step.origin,
+        priority=step.priority or defaults.priority,
+        resources={**needed, **step.resources},
         requirements=_requirements(step, definition),
         **_given(
             queue=step.queue or defaults.queue,

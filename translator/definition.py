@@ -97,6 +97,8 @@ class StepDefinition:
     isolation: Isolation | None = None
     fixed_output: tuple[str, ...] | None = None
     called_at: Node | None = None
+    priority: int | None = None
+    resources: dict[str, float] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
 
     @property
@@ -128,6 +130,8 @@ class Defaults:
     timeout: dict[str, Any] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
     uses: dict[str, list[Use]] = field(default_factory=dict)
+    priority: int | None = None
+    resources: dict[str, float] = field(default_factory=dict)
     requirements: str | tuple[str, ...] | None = None
     isolation: Isolation | None = None
 

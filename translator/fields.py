@@ -42,7 +42,7 @@ class Fields:
         self.keys = keys
         self.entries = node.mapping
         if not isinstance(node.value, dict):
-            hint = f"its keys are {one_of(keys.known, 20)}"
+            hint = f"its keys are {one_of(keys.known, 30)}"
             report.add(node, Code.WRONG_TYPE, f"{what} must be a mapping, but is {type_of(node)}", hint)
         for name, entry in self.entries.items():
             if name not in keys.known:
@@ -64,7 +64,7 @@ class Fields:
         others = {other: ours for other, ours in OTHER_NAMES.items() if ours in self.keys.known}
         ours = others.get(name) or nearest(name, (*self.keys.known, *self.keys.later))
         ours = ours or others.get(nearest(name, others) or "")
-        return f'did you mean "{ours}"?' if ours else f"the keys here are {one_of(self.keys.known, 20)}"
+        return f'did you mean "{ours}"?' if ours else f"the keys here are {one_of(self.keys.known, 30)}"
 
     def has(self, key: str) -> bool:
         """Tell whether a key is there, whatever its value."""

@@ -103,6 +103,13 @@ OTHER_NAMES = {
     "key_file": "key",
     "identity": "key",
     "working_dir": "workdir",
+    "priority_weight": "priority",
+    "cpus": "cpu",
+    "gpus": "gpu",
+    "mem": "memory",
+    "ram": "memory",
+    "limits": "resources",
+    "requests": "resources",
 }
 """What other tools call our keys."""
 
@@ -136,15 +143,15 @@ OPERATORS = ("sql", "notify", "ssh")
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
-        *("output", "description", "requirements", "isolation"),
+        *("output", "description", "priority", "resources", "requirements", "isolation"),
     ),
-    ("priority", "resources", "cache", "artifacts"),
+    ("cache", "artifacts"),
 )
 _OF_THE_USER = "it belongs to the step that uses this one"
 SHARED_STEP = Keys(
     (
         *("segue", "step", "description", "inputs", *STEP_KINDS, "with", "env", "queue", "retry", "timeout"),
-        *("output", "requirements", "isolation"),
+        *("output", "priority", "resources", "requirements", "isolation"),
     ),
     STEP.later,
     {
@@ -154,7 +161,11 @@ SHARED_STEP = Keys(
         "steps": "one file is one shared step",
     },
 )
-DEFAULTS = Keys(("queue", "timeout", "retry", "env", "requirements", "isolation"), ("priority", "resources", "cache"))
+DEFAULTS = Keys(
+    ("queue", "timeout", "retry", "env", "priority", "resources", "requirements", "isolation"),
+    ("cache",),
+)
+RESOURCES = Keys(("cpu", "memory", "gpu"))
 CODE = Keys(("include", "requirements", "python"))
 ISOLATION = Keys(("sandbox",), (), {"process": "write isolation: process", "network": "it is the sandbox's"})
 SANDBOX = Keys(("network",))

@@ -27,6 +27,8 @@ OUR_ERROR_TYPES = (
     "InputInvalid",
     "SecretMissing",
     "OutputInvalid",
+    "OutOfMemory",
+    "ResourcesMissing",
     "ExpressionError",
     "SqlError",
     "ContainerError",

@@ -18,6 +18,7 @@ from translator.read_http import HttpReader
 from translator.read_map import read_map
 from translator.read_operators import OperatorReader, read_operator
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_resources import read_priority, read_resources
 from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
 from translator.shared_files import is_file
@@ -49,6 +50,8 @@ _MEANINGLESS = {
     "queue": dict.fromkeys(INTERPRETER_KINDS, _NO_WORKER),
     "requirements": {**_NO_CODE, "container": "its image has what it needs", "ssh": "the other machine has its own"},
     "isolation": {**_NO_CODE, "container": "a container is kept apart already", "ssh": "it runs on another machine"},
+    "priority": dict.fromkeys(("wait", "approve"), _NO_WORKER),
+    "resources": dict.fromkeys(INTERPRETER_KINDS, "no worker runs it, so it needs nothing of a machine"),
     "retry": {"wait": "there is nothing to try again", "approve": "there is nothing to try again"},
     "timeout": {"approve": "an approval has its own: approve: {timeout: 48h}"},
     "output": {
@@ -149,6 +152,7 @@ class StepReader:
         step.retry, step.timeout = {**step.retry, **own.retry}, {**step.timeout, **own.timeout}
         step.requirements = step.requirements if own.requirements is None else own.requirements
         step.isolation = own.isolation or step.isolation
+        step.priority, step.resources = own.priority or step.priority, {**step.resources, **own.resources}
         if found.has("output"):
             message = f'"output" has no meaning for {self.what}'
             self.report.add(found.key("output"), Code.CONFLICT, message, "the shared step declares it")
@@ -279,6 +283,8 @@ class StepReader:
 
     def _options(self, step: StepDefinition) -> None:
         """Read what says how and where a step is run, into it."""
+        step.priority = None if self._refused("priority") else read_priority(self.found)
+        step.resources = {} if self._refused("resources") else read_resources(self.found, self.what)
         step.queue = None if self._refused("queue") else read_queue(self.found)
         step.retry = {} if self._refused("retry") else read_retry(self.found, self.what)
         step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)

@@ -75,6 +75,7 @@ class SharedFiles:
         step.kind, step.fixed_output, step.description = own.kind, own.fixed_output, own.description
         step.queue, step.retry, step.timeout = own.queue, own.retry, own.timeout
         step.requirements, step.isolation = own.requirements, own.isolation
+        step.priority, step.resources = own.priority, own.resources
         step.called_at = uses if own.called_at is not None else None
         step.origin |= {"file": shared.path, "sha256": shared.sha256}
         given = _Inputs(shared, found, uses).read(step, names)

@@ -14,7 +14,7 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, TimeoutError, TimeoutType
 
 from store.folding import PendingAttempt
-from workflows.messages import CONTROL_PREFIX, StepError
+from workflows.messages import CONTROL_PREFIX, WAITS, StepError
 
 _TAKEN = frozenset(
     {
@@ -65,7 +65,17 @@ async def _attempt(activity: PendingActivityInfo, converter: DataConverter) -> P
         failure=_failure(await converter.decode_failure(activity.last_failure)) if has_failed else None,
         failed_at=_time(activity, "last_attempt_complete_time"),
         next_at=_time(activity, "next_attempt_schedule_time"),
+        waits=await _waits(activity, converter),
     )
+
+
+async def _waits(activity: PendingActivityInfo, converter: DataConverter) -> str | None:
+    """Return what a step waits for on its worker, which its heartbeats say."""
+    if not activity.heartbeat_details.payloads:
+        return None
+    details = await converter.decode(activity.heartbeat_details.payloads)
+    said = details[0].get(WAITS) if isinstance(details[0], dict) else None
+    return said if isinstance(said, str) else None
 
 
 def _time(activity: PendingActivityInfo, name: str) -> datetime | None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from store.executions import execution_timeout, memo, search_attributes, summary, task_timeout
+from workflows.fairness import fairness_key
 from workflows.messages import SEARCH_ATTRIBUTES, RunRequest
 from workflows.packing import packed_request
 from workflows.plan import CONTROL_QUEUE, Plan
@@ -31,6 +38,7 @@ async def start_execution(client: Client, run: str, request: RunRequest) -> None
             memo=memo(request, plan),
             static_summary=summary(request),
             static_details=plan.description or None,
+            priority=Priority(fairness_key=fairness_key(run)),
         )
     except WorkflowAlreadyStartedError:
         return

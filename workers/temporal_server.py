@@ -48,6 +48,10 @@ def server_command(database: Path, port: int, ui_port: int | None = None) -> lis
     command += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
     # More than 100 steps that end while the interpreter thinks would fail its task, and it would replay the whole run.
     command += ["--dynamic-config-value", "history.maximumBufferedEventsBatch=5000"]
+    # Each run gets its turn in a long queue. One part of a queue is quicker on one machine, and keeps to priorities.
+    command += ["--dynamic-config-value", "matching.enableFairness=true"]
+    for side in ("Read", "Write"):
+        command += ["--dynamic-config-value", f"matching.numTaskqueue{side}Partitions=1"]
     for name, kind in SEARCH_ATTRIBUTES.items():
         command += ["--search-attribute", f"{name}={kind}"]
     return [*command, "--headless"] if ui_port is None else [*command, "--ui-port", str(ui_port)]

@@ -14,7 +14,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -28,11 +29,16 @@ from temporalio.worker import (
     WorkerDeploymentConfig,
 )
 
+from activities.room import Room
 from activities.step import StepActivities
 from store.objects import open_object_store
 from store.settings import Settings
 from workers.connection import connect
+from workers.fleet import Advertisement, OtherWorkers
+from workers.machine import find_machine
+from workflows.fleet import Facts
 from workflows.plan import CONTROL_QUEUE
+from workflows.sizes import amounts
 
 logger = logging.getLogger("segue.workers")
 
@@ -49,13 +55,39 @@ BUILD = WorkerDeploymentConfig(
 )
 
 
-def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> Worker:
-    """Return a worker that runs up to `slots` steps at a time from `queue`."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a worker process offers to the steps of its queues.
+
+    Attributes:
+        slots: Steps at a time, per queue.
+        labels: What its fleet calls it by.
+        drain: Seconds that a step in flight gets to end when the worker is told to stop; it is handed back after.
+        room: What steps that name resources occupy, of all queues together.
+    """
+
+    slots: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    drain: float = GRACE.total_seconds()
+    room: Room = field(default_factory=lambda: Room(find_machine()))
+
+    @property
+    def facts(self) -> Facts:
+        """What is said of it to Temporal."""
+        return Facts(self.slots, dict(self.labels), self.room.machine.amounts)
+
+
+def step_worker(client: Client, settings: Settings, queue: str, offer: Offer | int) -> Worker:
+    """Return a worker that runs steps from `queue`, up to so many at a time."""
+    offer = Offer(offer) if isinstance(offer, int) else offer
+    slots = offer.slots
     steps = StepActivities(
         open_object_store(settings.object_store),
         Path(settings.cache_dir),
         settings.python,
         identity(queue),
+        offer.room,
+        OtherWorkers(client),
         settings.public_url,
     )
     return Worker(
@@ -69,7 +101,8 @@ def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> W
         # A cancel reaches a step with the answer to its heartbeat, so a throttled heartbeat is a late cancel.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=timedelta(seconds=offer.drain),
+        plugins=[Advertisement(offer.facts)],
     )
 
 
@@ -131,7 +164,7 @@ def identity(queue: str) -> str:
     return f"{queue}@{socket.gethostname()}:{os.getpid()}"
 
 
-async def serve(settings: Settings, queues: list[str], slots: int) -> None:
+async def serve(settings: Settings, queues: list[str], offer: Offer) -> None:
     """Serve `queues` until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -149,9 +182,12 @@ async def serve(settings: Settings, queues: list[str], slots: int) -> None:
             if queue == CONTROL_QUEUE:
                 worker = await stack.enter_async_context(control_worker(client, settings))
             else:
-                worker = step_worker(client, settings, queue, slots)
+                worker = step_worker(client, settings, queue, offer)
             await stack.enter_async_context(worker)
-        logger.info("serving %s with %d slots from %s", ", ".join(queues), slots, settings.temporal_address)
+        has = amounts(offer.room.machine.amounts)
+        logger.info(
+            "serving %s with %d slots (%s) from %s", ", ".join(queues), offer.slots, has, settings.temporal_address
+        )
         await stopping
         logger.info("stopping")
 
@@ -161,19 +197,19 @@ def default_slots() -> int:
     return max(8, 2 * (os.cpu_count() or 1))
 
 
-def main(queues: list[str], slots: int | None = None) -> None:
+def main(queues: list[str], offer: Offer | None = None) -> None:
     """Run a worker process with the settings of its environment; returns never.
 
     Args:
         queues: Task queues to serve.
-        slots: Steps at a time, per queue.
+        offer: What it offers to steps.
     """
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     # It writes down each address whole, with what may be secret in its query.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    asyncio.run(serve(Settings(), queues, slots or default_slots()))
+    asyncio.run(serve(Settings(), queues, offer or Offer(default_slots())))
     logging.shutdown()
     sys.stdout.flush()
     # SDK 1.35 may abort while the interpreter is finalised, after all the work is done: leave without finalising.

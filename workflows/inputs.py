@@ -97,6 +97,8 @@ def build_task(
         python=identity.python,
         isolation=step.isolation.kind,
         network=step.isolation.network,
+        resources=step.resources,
+        queue_timeout=step.timeout.queue if step.resources else None,
     )
     task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":

@@ -56,7 +56,7 @@ from workflows.renewal import Renewal
 from workflows.snapshot import restore
 from workflows.starting import add_search_attributes, child_run, resolved
 from workflows.state import State, begin
-from workflows.terms import duration, landed, never_again, raw, request_of, result_of, summary
+from workflows.terms import duration, landed, never_again, priority_of, raw, request_of, result_of, summary
 
 RECORD_LIMIT = timedelta(minutes=10)
 """How long a run tries to record itself; the observer heals what a longer outage of the database left out."""
@@ -64,6 +64,8 @@ RECORD_MISTAKE_LIMIT = timedelta(minutes=1)
 """Likewise for a run that a mistake of ours ends."""
 ATTEMPT_GRACE_SECONDS = 10.0
 """The worker ends an attempt in time, with its log; Temporal's own limit is there for a worker that does not."""
+MAX_WAIT_FOR_ROOM = 7 * 86_400.0
+"""How long a step with `resources` may wait on the worker that took it; the worker keeps to `timeout.queue` itself."""
 MAX_REASON = 1_000
 
 _PATIENTLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
@@ -246,7 +248,9 @@ class DagRun(Carrying, Hearing):
             case StartChild(place):
                 self._fly(
                     place,
-                    asyncio.create_task(child_run(command, self._request)),
+                    asyncio.create_task(
+                        child_run(command, self._request, priority_of(state.graph.steps[place.number]))
+                    ),
                     state.graph.steps[place.number],
                 )
             case CancelStep(place):
@@ -264,6 +268,8 @@ class DagRun(Carrying, Hearing):
                 self._end = command
 
     def _start(self, place: Place, task: StepTask, step: Step) -> None:
+        # What waits on its worker for room is not running yet, and Temporal cannot tell.
+        grace = ATTEMPT_GRACE_SECONDS + (MAX_WAIT_FOR_ROOM if step.resources else 0.0)
         handle = workflow.start_activity(
             step.kind,
             task,
@@ -272,7 +278,8 @@ class DagRun(Carrying, Hearing):
             # Read by ourselves: what is no step's result then fails the step, not the run.
             result_type=RawValue,
             summary=summary(task, step),
-            start_to_close_timeout=timedelta(seconds=step.timeout.run + ATTEMPT_GRACE_SECONDS),
+            priority=priority_of(step),
+            start_to_close_timeout=timedelta(seconds=step.timeout.run + grace),
             schedule_to_start_timeout=duration(step.timeout.queue),
             schedule_to_close_timeout=duration(step.timeout.total),
             heartbeat_timeout=timedelta(seconds=step.timeout.heartbeat),

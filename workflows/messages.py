@@ -40,6 +40,9 @@ RESOLVE_RUN = "segue.resolve_run"
 RECORD_RUN = "segue.record_run"
 """Activity types of the control queue: `resolve_run(RunRequest) -> RunRequest`, `record_run(RunRecords) -> None`."""
 
+WAITS = "waits"
+"""A heartbeat's detail is `{WAITS: sentence}` while the step waits on its worker for room."""
+
 STATE_QUERY = "state"
 """The query of `DagRun` that answers with `RunRecords`: every transition of the run so far."""
 
@@ -184,6 +187,8 @@ class StepTask:
         timeout: Seconds after which the worker itself ends the attempt, with its log; Temporal's own limit is a little
             longer. None: Temporal's limit alone.
         secrets: The texts that hold secrets. The values are on the worker, and never in here.
+        resources: What it occupies on its worker while it runs: `cpu`, `memory` (bytes), `gpu`.
+        queue_timeout: Seconds that a step with resources may wait for a worker that has room; None: no bound.
     """
 
     run: str
@@ -207,6 +212,8 @@ class StepTask:
     python: str | None = None
     isolation: str = "process"
     network: bool = False
+    resources: dict[str, float] = field(default_factory=dict)
+    queue_timeout: float | None = None
 
 
 @dataclass(slots=True)

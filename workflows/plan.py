@@ -55,6 +55,10 @@ ENV_KINDS: frozenset[str] = COMMAND_KINDS | {"python"}
 """Kinds that have environment variables."""
 CODE_KINDS: frozenset[str] = frozenset({"shell", "python"})
 """Kinds that run the bundle's code on the worker itself: they have an environment and an isolation."""
+MACHINE_KINDS: frozenset[str] = frozenset({"shell", "python", "container"})
+"""Kinds whose work is done by the worker's own machine: a workflow's default `resources` are theirs."""
+MAX_PRIORITY = 5
+"""Temporal's lowest; 3 is the middle, and what holds where nobody says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,9 @@ class Step:
             written in the definition itself.
         requirements: What its environment is made from instead of the workflow's: as in `Code`. None: the workflow's.
         isolation: How far it is kept from its machine.
+        priority: 1 (first) to `MAX_PRIORITY` (last) among what waits in a queue; None: that of the run, which is 3
+            unless a step that has one started it.
+        resources: What it occupies on its worker while it runs: `cpu` (cores), `memory` (bytes), `gpu` (devices).
     """
 
     id: str
@@ -203,6 +210,8 @@ class Step:
     origin: dict[str, str] | None = None
     requirements: str | tuple[str, ...] | None = None
     isolation: Isolation = field(default_factory=Isolation)
+    priority: int | None = None
+    resources: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, WorkflowIDReusePolicy
+from temporalio.common import (
+    Priority,
+    RawValue,
+    RetryPolicy,
+    SearchAttributeKey,
+    SearchAttributeUpdate,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import ActivityError
 
 from workflows.exchange import StartChild
@@ -45,8 +52,14 @@ async def resolved(request: RunRequest) -> RunRequest:
     return replace(found, again=request.again or found.again, events=request.events)
 
 
-async def child_run(start: StartChild, parent: RunRequest) -> RawValue:
-    """Run another workflow to its end; one that has ended before goes on, where the core says so."""
+async def child_run(start: StartChild, parent: RunRequest, priority: Priority) -> RawValue:
+    """Run another workflow to its end; one that has ended before goes on, where the core says so.
+
+    Args:
+        start: The core's command.
+        parent: The request of the run that starts it.
+        priority: Of its steps that have none of their own.
+    """
     request = RunRequest(
         start.workflow,
         version=start.version,
@@ -68,6 +81,7 @@ async def child_run(start: StartChild, parent: RunRequest) -> RawValue:
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
         id_reuse_policy=reuse.REJECT_DUPLICATE if start.again is None else reuse.ALLOW_DUPLICATE,
         task_timeout=timedelta(seconds=CHILD_TASK_SECONDS),
+        priority=priority,
         static_summary=f"a step of {workflow.info().workflow_id}"[:MAX_SUMMARY],
     )
     result: RawValue = await child

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue
+from temporalio.common import Priority, RawValue
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from workflows.exchange import EndRun, Event, Place, StepCancelled, StepFailed, StepSucceeded
@@ -80,6 +80,11 @@ def summary(task: StepTask, step: Step) -> str:
 def never_again(types: Sequence[str]) -> list[str]:
     """Return the error types that end a step, in Temporal's words; a time limit that it keeps itself has its own."""
     return [*types, "TemporalTimeout:StartToClose"] if "Timeout" in types else list(types)
+
+
+def priority_of(step: Step) -> Priority:
+    """Return a step's priority in Temporal's words; one that has none has that of its run."""
+    return Priority.default if step.priority is None else Priority(priority_key=step.priority)
 
 
 def duration(seconds: float | None) -> timedelta | None:

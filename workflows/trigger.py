@@ -12,10 +12,11 @@ from collections import deque
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from workflows.events import EventDesk, Start, event_run_id
+from workflows.fairness import fairness_key
 from workflows.messages import (
     DECISION_QUERY,
     FIRE_SIGNAL,
@@ -108,6 +109,7 @@ class SegueTrigger:
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=timedelta(seconds=5),
+                priority=Priority(fairness_key=fairness_key(event_run_id(self._workflow, event.id))),
                 static_summary=f"event {event.id}"[:200],
             )
         except WorkflowAlreadyStartedError:

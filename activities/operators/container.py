@@ -93,7 +93,18 @@ def _options(engine: str, wanted: ContainerGiven, attempt: Attempt, place: Workp
     # What it leaves must be ours to read and to remove.
     options += ["--user", f"{os.getuid()}:{os.getgid()}"]
     options += ["--userns", "keep-id"] if Path(engine).name == "podman" and os.getuid() else []
+    options += _room(Path(engine).name, attempt)
     return [*options, "--workdir", str(place.work / (wanted.workdir or ""))]
+
+
+def _room(engine: str, attempt: Attempt) -> list[str]:
+    """Return the engine's own limits for what the step asked for, and its devices."""
+    wanted, devices = attempt.task.resources, attempt.share.gpus if attempt.share is not None else ()
+    options = ["--cpus", f"{wanted['cpu']:g}"] if "cpu" in wanted else []
+    options += ["--memory", f"{wanted['memory']:.0f}"] if "memory" in wanted else []
+    if engine == "docker":
+        return options + (["--gpus", f'"device={",".join(devices)}"'] if devices else [])
+    return options + [part for device in devices for part in ("--device", f"nvidia.com/gpu={device}")]
 
 
 def _arguments(wanted: ContainerGiven, attempt: Attempt, place: Workplace) -> list[str]:

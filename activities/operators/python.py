@@ -16,7 +16,7 @@ from activities.process import Command
 from activities.references import Inputs, Outputs
 from activities.values import MAX_DOCUMENT_BYTES, check_size, decode
 from activities.warm import Entry
-from activities.workplace import Workplace, finish, prepare
+from activities.workplace import Workplace, finish, memory_of, prepare
 from segue.runner import ERROR, JOB, OUTPUT
 from workflows.messages import JSON
 
@@ -48,7 +48,7 @@ class PythonOperator:
         await _write_job(attempt, place, await inputs.local(attempt.task.inputs))
         runner = attempt.workshop.import_path / "segue"
         argv = (*place.interpreter, "-c", BOOT, str(runner), str(place.exchange))
-        command = Command(argv, place.env, place.work, folder=str(place.exchange))
+        command = Command(argv, place.env, place.work, folder=str(place.exchange), memory=memory_of(attempt))
         entry = Entry(ENTRY, (str(runner), ""), runner / "runner.py")
         exit = await place.start(attempt, command, entry)
         failure = await attempt.blocking(_reported, place) or exit_failure(exit, "the Python process", attempt)

@@ -9,6 +9,7 @@ import typer
 from segue.cli import (
     definitions,
     explain,
+    fleet,
     lint,
     look,
     operate,
@@ -81,3 +82,4 @@ app.command()(guarded(service.ui))
 app.add_typer(variables.app, name="vars")
 app.command()(guarded(service.api))
 app.command()(guarded(service.worker))
+app.command()(guarded(fleet.fleet))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from segue.cli.sizes import amounts
 from segue.duration import seconds_text
 
 SHOWN_TICKS = 10
@@ -133,6 +134,10 @@ def _details(step: JSON) -> Iterator[str]:
         yield "in a sandbox" + ("" if step["isolation"]["network"] else " without network")
     if step["retry"]["attempts"] > 1:
         yield f"up to {step['retry']['attempts']} attempts"
+    if step.get("priority"):
+        yield f"priority {step['priority']}"
+    if step.get("resources"):
+        yield f"occupies {amounts(step['resources'])}"
     if step.get("origin"):
         yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
 

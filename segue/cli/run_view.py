@@ -87,6 +87,8 @@ def note_of(step: Step) -> str:
         return f"{step.error.type}: {first[0]}" if first else step.error.type
     told = step.state in ("waiting", "failed", "skipped", "upstream_failed", "cancelled")
     # One that a worker has says by its log what it does; one that waits for people or time has no log.
+    # That a step waits for a worker goes without saying; not that it waits on one, for room.
+    told = told or (step.state == "queued" and "waits" in step.detail)
     return step.reason if told or (step.state == "running" and step.kind in ("approve", "wait")) else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from segue.cli.server_packages import server_packages
 from segue.cli.stack_errors import settings_errors, stack_errors
 
 DATA = Path(".segue")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 
 
 def dev(
@@ -69,15 +71,45 @@ def api(
 def worker(
     queue: Annotated[list[str], typer.Option("--queue", "-q", help="A queue to serve; may be given several times.")],
     slots: Annotated[int | None, typer.Option(help="Steps at a time per queue.", min=1)] = None,
+    cpu: Annotated[float | None, typer.Option(help="Cores for steps that name `resources`.", min=0.1)] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory for such steps: 16Gi. Without it, all there is.")] = None,
+    gpu: Annotated[int | None, typer.Option(help="Devices for such steps.", min=0)] = None,
+    labels: Annotated[list[str] | None, typer.Option(help="Shown in the fleet: zone=a,team=vision.")] = None,
+    drain: Annotated[str, typer.Option(help="What steps in flight get to end when the worker is to stop.")] = "2s",
 ) -> None:
     """Run a worker.
 
     With the settings of the SEGUE_ environment variables.
     """
     with server_packages("worker"):
-        from workers.worker import main
+        from activities.room import Room
+        from workers.machine import find_machine
+        from workers.worker import Offer, default_slots, main
+        from workflows.durations import parse_duration
+        from workflows.sizes import parse_size
+    size, seconds = None if memory is None else parse_size(memory), parse_duration(drain)
+    if memory is not None and size is None:
+        raise SystemExit(f"--memory {memory} is not a size, such as 16Gi")
+    if seconds is None:
+        raise SystemExit(f"--drain {drain} is not a duration, such as 30s")
+    room = Room(find_machine(cpu, size, gpu))
     with settings_errors():
-        main(queue, slots)
+        main(queue, Offer(slots or default_slots(), read_labels(labels or []), seconds, room))
+
+
+def read_labels(given: list[str]) -> dict[str, str]:
+    """Return the labels in `k=v,...` texts.
+
+    Raises:
+        SystemExit: One is none.
+    """
+    found = {}
+    for text in (part.strip() for each in given for part in each.split(",")):
+        name, equals, value = text.partition("=")
+        if not equals or not _LABEL.fullmatch(name) or not _LABEL.fullmatch(value):
+            raise SystemExit(f"--labels: {text!r} is not NAME=VALUE, such as zone=a")
+        found[name] = value
+    return found
 
 
 def ui(

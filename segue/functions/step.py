@@ -22,6 +22,8 @@ in_workflow: ContextVar[bool] = ContextVar("segue_in_workflow", default=False)
 OPTIONS = {
     "id": "",
     "queue": "queue",
+    "priority": "priority",
+    "resources": "resources",
     "retries": "retry/attempts",
     "retry_delay": "retry/delay",
     "retry_exponential_backoff": "retry/backoff",
@@ -100,10 +102,11 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     Args:
         function: The function, at the top level of a module.
-        options: `queue`, `retries`, `retry_delay`, `max_retry_delay`, `retry_exponential_backoff`, `retry`, `timeout`,
-            `execution_timeout`, `requirements` and `isolation` mean what they mean for an operator. `env` are
-            environment variables; `limit` is how many items of a map are in flight at once; `id` is the step's id, the
-            function's name without it; `description` is the first line of the docstring without it.
+        options: `queue`, `priority`, `resources`, `retries`, `retry_delay`, `max_retry_delay`,
+            `retry_exponential_backoff`, `retry`, `timeout`, `execution_timeout`, `requirements` and `isolation` mean
+            what they mean for an operator. `env` are environment variables; `limit` is how many items of a map are in
+            flight at once; `id` is the step's id, the function's name without it; `description` is the first line of the
+            docstring without it.
     """
     from segue.options import check_names
 

@@ -19,11 +19,15 @@ from temporalio import activity
 from temporalio.activity import ActivityCancellationDetails
 from temporalio.testing import ActivityEnvironment
 
+from activities.entering import Others
 from activities.errors import StepFailure
+from activities.room import Machine, Room
 from activities.step import StepActivities
 from store.objects import ObjectStore, open_object_store
 from tests.activities.service import Service, running_service
 from workflows.messages import StepResult, StepTask
+
+MACHINE = Machine(4, 8 * 2**30, ("0", "1"))
 
 
 class Running:
@@ -44,10 +48,18 @@ class Running:
 class Steps:
     """A worker's step activities over a store and a cache of their own."""
 
-    def __init__(self, folder: Path, python: str | None = None, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        python: str | None = None,
+        machine: Machine | None = None,
+        others: Others | None = None,
+        public_url: str | None = None,
+    ) -> None:
         self.folder = folder
         self.objects: ObjectStore = open_object_store((folder / "objects").as_uri())
-        self.activities = StepActivities(self.objects, folder / "cache", python, "cpu@here:1", public_url)
+        room = Room(machine or MACHINE)
+        self.activities = StepActivities(self.objects, folder / "cache", python, "cpu@here:1", room, others, public_url)
         self.by_kind = {_kind(run_step): run_step for run_step in self.activities.all()}
         self._runs = count(1)
         self.last: Running | None = None

@@ -104,7 +104,7 @@ async def test_stopped_worker_hands_the_step_back(steps: Steps) -> None:
     await until_logged(steps, "here")
     running.stop_worker()
     failure = await steps.failure(task)
-    assert (failure.type, failure.non_retryable) == ("WorkerLost", False)
+    assert (failure.type, failure.non_retryable) == ("WorkerLost", True)
     assert steps.log(failure.details[1]["folder"]) == ["here"]
 
 

@@ -76,7 +76,7 @@ class Fleet:
 
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
-        program = f"from workers.worker import main; main([{self.queue!r}], 4)"
+        program = f"from workers.worker import Offer, main; main([{self.queue!r}], Offer(4))"
         with subprocess.Popen([sys.executable, "-c", program], env=self.env, stderr=subprocess.PIPE) as process:
             try:
                 yield process
@@ -144,27 +144,30 @@ async def test_step_of_a_killed_worker_runs_again_on_another(
     assert "/000.002-" in result.folder
 
 
-async def test_stopped_worker_hands_its_step_to_another_at_once(fleet: Fleet, tmp_path: Path) -> None:
-    script = 'echo here; if mkdir "$FLAG"; then sleep 1000; fi'
-    with fleet.worker() as first:
-        handle = await fleet.start("shell", 2, action={"script": script}, env={"FLAG": str(tmp_path / "once")})
-        await fleet.logged(handle, "here")
-        with fleet.worker():
-            first.terminate()
-            result = await asyncio.wait_for(handle.result(), 30)
-            assert result.attempt == 2
-            # The worker said so itself: nobody had to wait until its heartbeats were missed.
-            assert (await last_failure(handle)).application_failure_info.type == "WorkerLost"
-            assert await asyncio.to_thread(first.wait, 30) == 0
-
-
-async def test_stopped_worker_spends_no_attempt_in_silence(fleet: Fleet) -> None:
+async def test_stopped_worker_hands_its_step_back_and_ends(fleet: Fleet) -> None:
     with fleet.worker() as only:
-        handle = await fleet.start("shell", action={"script": "echo here; sleep 1000"})
+        handle = await fleet.start("shell", attempts=3, action={"script": "echo here; sleep 1000"})
         await fleet.logged(handle, "here")
         only.terminate()
         error = await failure(handle)
-    assert (error.type, error.non_retryable) == ("WorkerLost", False)
+        # The worker said so itself: nobody had to wait until its heartbeats were missed. Temporal tries it no further,
+        # since the run schedules it anew with all its attempts.
+        assert (error.type, error.non_retryable) == ("WorkerLost", True)
+        assert await asyncio.to_thread(only.wait, 30) == 0
+
+
+async def test_remote_job_of_a_stopped_worker_is_gone_on_with_by_another(fleet: Fleet, service: Service) -> None:
+    with fleet.worker() as first:
+        handle = await fleet.start("http", attempts=2, action=job(service))
+        await fleet.logged(handle, "/jobs/1")
+        with fleet.worker():
+            first.terminate()
+            assert await asyncio.to_thread(first.wait, 30) == 0
+            service.jobs["1"]["state"] = "done"
+            result = await asyncio.wait_for(handle.result(), 30)
+    assert (result.value["json"]["state"], result.attempt) == ("done", 2)
+    assert service.seen("POST") == ["/jobs"]
+    assert (await last_failure(handle)).application_failure_info.type == "WorkerLost"
 
 
 async def test_remote_job_outlives_the_worker_that_submitted_it(fleet: Fleet, service: Service) -> None:

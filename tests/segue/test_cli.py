@@ -37,7 +37,7 @@ steps:
 BROKEN = HELLO.replace("needs: {greet:", "needs: {gret:").replace("uses: noop", "uses: noop\n    tries: 3")
 COMMANDS = ["dev", "validate", "plan", "deploy", "run", "runs", "show", "logs", "cancel", "fire", "ui"]
 COMMANDS += ["api", "worker", "vars", "record", "approve", "reject", "release", "send"]
-COMMANDS += ["convert", "fmt", "lint", "explain", "schema"]
+COMMANDS += ["convert", "fmt", "lint", "explain", "schema", "fleet"]
 NOWHERE = {"SEGUE_API_URL": "http://127.0.0.1:1", "SEGUE_API_KEY": "key"}
 
 

@@ -23,6 +23,12 @@ def test_a_reason_is_shown_where_it_is_worth_a_word(state: str, note: str) -> No
     assert note_of(step(state)) == note
 
 
+def test_a_step_that_waits_for_room_on_its_worker_says_so() -> None:
+    reason = "waits for 1 gpu on gpu@a:1"
+    found = {"key": "a", "kind": "shell", "state": "queued", "reason": reason, "detail": {"waits": "waits for 1 gpu"}}
+    assert note_of(Step.from_json(found)) == reason
+
+
 @pytest.mark.parametrize(("kind", "note"), [("approve", "a reason"), ("wait", "a reason"), ("shell", "")])
 def test_a_step_that_waits_for_people_or_time_says_what_for(kind: str, note: str) -> None:
     assert note_of(step("running", kind, failed=False)) == note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ SIGHTINGS = st.builds(
     worker=st.none() | st.just("cpu@host:1"),
     failure=st.none() | st.just(StepError("ValueError", "bad")),
     failed_at=st.none() | TIMES,
+    waits=st.none() | st.just("waits for 1 gpu (0 free)"),
 )
 Happening = Transition | PendingAttempt
 
@@ -63,6 +64,26 @@ def interleaved(draw: Any) -> list[Happening]:
         happenings.append(change)
     happenings += draw(st.lists(SIGHTINGS, max_size=3))
     return happenings
+
+
+def test_a_step_that_waits_on_its_worker_is_queued_and_says_for_what_until_it_runs() -> None:
+    folded = new_fold()
+    folded.apply(Transition(1, NOON, "", "running"), NOW)
+    folded.apply(Transition(2, NOON, "load", "queued", queue="gpu"), NOW)
+    waits = PendingAttempt("load", 1, running=True, limit=2, worker="gpu@a:1", waits="waits for 1 gpu (0 free)")
+    step = folded.steps["load"]
+    assert folded.observe(waits, NOW)
+    assert (step["state"], step["reason"], step["worker"]) == ("queued", "waits for 1 gpu (0 free) on gpu@a:1", None)
+    assert step["detail"]["waits"] == "waits for 1 gpu (0 free)"
+    assert not folded.observe(waits, NOW), "the same again is no news"
+    assert folded.attempts.get("load", {}) == {}
+    assert folded.observe(replace(waits, waits=None), NOW)
+    assert (step["state"], step["reason"]) == ("running", "runs on gpu@a:1")
+    assert "waits" not in step["detail"]
+    second = replace(waits, number=2, failure=StepError("ExitCode", "it broke"))
+    assert folded.observe(second, NOW)
+    assert (step["state"], step["reason"]) == ("retrying", "waits for 1 gpu (0 free) on gpu@a:1")
+    assert [row["state"] for row in folded.attempts["load"].values()] == ["failed"]
 
 
 def test_a_run_that_waits_for_a_place_is_pending_and_has_not_started() -> None:

@@ -147,6 +147,8 @@ class Maker:
             "trigger_rule": self.one(RULES),
             "if": self.condition(self.scope()),
             "queue": self.one(["gpu", "cpu.large"]),
+            "priority": self.random.randint(1, 5),
+            "resources": self.resources(),
             "retry": self.retry(),
             "timeout": self.timeout(),
             "output": self.output(kind, scope),
@@ -154,8 +156,10 @@ class Maker:
         if kind in ("run", "python"):
             optional |= {"requirements": self.requirements(), "isolation": self.isolation()}
         if kind in ("workflow", "wait", "approve"):
-            for key in ("queue", "retry", "timeout", "output"):
+            for key in ("queue", "resources", "retry", "timeout", "output"):
                 del optional[key]
+        if kind in ("wait", "approve"):
+            del optional["priority"]
         made |= self.chosen(optional)
         needs = {need: self.edge(need) for need in self.some([each for each in self.done if each not in self.main], 3)}
         if needs:
@@ -268,6 +272,9 @@ class Maker:
     def isolation(self) -> Any:
         return self.one(["process", "sandbox", {"sandbox": {"network": True}}, {"sandbox": {}}])
 
+    def resources(self) -> dict[str, Any]:
+        return self.chosen({"cpu": self.one([4, 0.5]), "memory": self.one(["8Gi", "1.5Gi", "512Mi"]), "gpu": 1})
+
     def timeout(self) -> Any:
         many = self.chosen({"run": "2h", "queue": "6h", "total": "1d", "heartbeat": "5s"})
         return self.one([self.one(DURATIONS), many])
@@ -276,6 +283,7 @@ class Maker:
         scope = ["params." + name for name in self.params if name.isidentifier() and name != "class"] + ["vars.API"]
         env = {"LEVEL": self.template(scope, empty=False), "B": "x"}
         made = {"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env}
+        made |= {"priority": self.random.randint(1, 5), "resources": self.resources()}
         return self.chosen(made | {"requirements": self.requirements(), "isolation": self.isolation()})
 
     def trigger(self) -> dict[str, Any]:

@@ -177,6 +177,21 @@ async def children(house: House) -> Handle:
     return handle
 
 
+async def placed(house: House) -> Handle:
+    """Steps that say which goes first, what they occupy, or neither; and a child whose steps inherit."""
+    house.control.plans["ranked"] = plan(step("a"), step("b", priority=5))
+    call = {"kind": "workflow", "action": {"workflow": "ranked", "version": None}}
+    return await house.start(
+        plan(
+            step("first", priority=1),
+            step("large", resources={"cpu": 4.0, "memory": 8 * 2**30, "gpu": 1}, timeout=Timeout(run=60.0, queue=30.0)),
+            step("usual"),
+            step("child", "first", priority=2, **call),
+        ),
+        run="recorded-placed",
+    )
+
+
 async def decided_events(house: House) -> Handle:
     """Events of three kinds: one that starts a run, one whose condition is false, and a burst; then a new version."""
     house.control.plans["choosy"] = plan(step("a"))
@@ -380,7 +395,7 @@ BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
         *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
         *(waits, approval, children, hold, stop_on_failure),
         *(decided_events, waited, refused, slots, secrets),
-        *(retried, operated, rerun, ends_in_time, begun_anew),
+        *(retried, operated, rerun, ends_in_time, begun_anew, placed),
     )
 }
 

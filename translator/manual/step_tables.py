@@ -100,8 +100,20 @@ STEP = Group(
             "They may speak of `secrets.NAME`, which the worker replaces.",
         ),
         Entry("queue", TEXT, "text", "The fleet that runs it.", "cpu"),
-        Entry("priority", whole(1, 5), "whole number", "Which steps go first when a queue is long."),
-        Entry("resources", VALUES, "mapping", "What it needs of a machine: `cpu`, `memory`, `gpu`."),
+        Entry(
+            "priority",
+            whole(1, 5),
+            "whole number, 1 to 5",
+            "Which steps go first when a queue is long: 1 before 2. Of a `workflow` step, that of the steps of its run "
+            "that say nothing themselves.",
+            "3",
+        ),
+        Entry(
+            "resources",
+            group("RESOURCES"),
+            "mapping",
+            "What it occupies on its worker while it runs: see [fleets](fleets.md#resources).",
+        ),
         Entry("retry", group("RETRY"), "mapping", "How often and how soon it is tried again."),
         Entry(
             "timeout",

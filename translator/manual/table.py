@@ -168,11 +168,12 @@ EVENT = Group(
 DEFAULTS = Group(
     "DEFAULTS",
     "defaults",
-    "What every step has that does not say otherwise. `retry`, `timeout` and `env` are filled in key by key.",
+    "What every step has that does not say otherwise. `retry`, `timeout`, `env` and `resources` are filled in key by "
+    "key.",
     (
         Entry("queue", TEXT, "text", "The fleet that runs the steps.", "cpu"),
-        Entry("priority", whole(1, 5), "whole number", "Which steps go first when a queue is long."),
-        Entry("resources", VALUES, "mapping", "What a step needs of a machine."),
+        Entry("priority", whole(1, 5), "whole number, 1 to 5", "As of a step.", "3"),
+        Entry("resources", group("RESOURCES"), "mapping", "As of a step, for `run`, `python` and `container` steps."),
         Entry("timeout", either(DURATION, group("TIMEOUT")), "duration or mapping", "As of a step."),
         Entry("retry", group("RETRY"), "mapping", "As of a step."),
         Entry("env", VALUES, "mapping of names to values", "Environment variables of steps that have any."),
@@ -201,6 +202,21 @@ CODE = Group(
             "A file of pip requirements, a `pyproject.toml`, a `uv.lock`, or requirements themselves; steps run in an "
             "environment made from it.",
         ),
+    ),
+)
+RESOURCES = Group(
+    "RESOURCES",
+    "resources",
+    "What a step occupies on its worker while it runs: see [fleets](fleets.md#resources).",
+    (
+        Entry("cpu", {"type": "number", "exclusiveMinimum": 0, "maximum": 4_096}, "number", "Cores, such as 4 or 0.5."),
+        Entry(
+            "memory",
+            {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti)$"},
+            "size",
+            "Memory, such as `512Mi` or `8Gi`; also the most that the step's processes may use together.",
+        ),
+        Entry("gpu", whole(0, 64), "whole number", "Devices, which are the step's alone: `CUDA_VISIBLE_DEVICES`."),
     ),
 )
 RETRY = Group(
@@ -233,6 +249,6 @@ GROUPS: tuple[Group, ...] = (
     *(WORKFLOW, CONCURRENCY, TRIGGER, SCHEDULE, EVENT, DEFAULTS, CODE),
     *STEP_GROUPS,
     *OPERATOR_GROUPS,
-    *(RETRY, TIMEOUT),
+    *(RESOURCES, RETRY, TIMEOUT),
 )
 BY_NAME = {each.name: each for each in GROUPS}

@@ -34,6 +34,8 @@ OPTIONS = {
     "with": "op_kwargs",
     "env": "env",
     "queue": "queue",
+    "priority": "priority",
+    "resources": "resources",
     "output": "output",
     "requirements": "requirements",
     "isolation": "isolation",
@@ -52,6 +54,8 @@ _ORDER = (
         "with",
         "env",
         "queue",
+        "priority",
+        "resources",
         "retry",
         "timeout",
         "trigger_rule",
@@ -62,6 +66,7 @@ _ORDER = (
 )
 NOT_VARIABLES = frozenset(
     {
+        *("priority", "resources"),
         *("queue", "retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry"),
         *("execution_timeout", "timeout", "trigger_rule", "condition", "output", "description", "dag", "limit"),
         *("bash_command", "env", "python_callable", "op_kwargs", "task_id", "min_success", "max_active_tis_per_dagrun"),

@@ -19,12 +19,13 @@ WIDTH = 120
 _INNER = {
     "WORKFLOW": {"concurrency": "CONCURRENCY", "defaults": "DEFAULTS", "code": "CODE"},
     "TRIGGER": {"schedule": "SCHEDULE", "event": "EVENT"},
-    "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT", "isolation": "ISOLATION"},
+    "DEFAULTS": {"resources": "RESOURCES", "retry": "RETRY", "timeout": "TIMEOUT", "isolation": "ISOLATION"},
     "STEP": {
         "http": "HTTP",
         "container": "CONTAINER",
         "workflow": "CALL",
         "map": "MAP",
+        "resources": "RESOURCES",
         "retry": "RETRY",
         "timeout": "TIMEOUT",
         "wait": "WAIT",
