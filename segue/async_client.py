@@ -311,9 +311,9 @@ class AsyncClient(AsyncRunOperations, ClientBase):
         """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
         return await self._transport.send(calls.list_queues([*names]))
 
-    async def fleet(self) -> Fleet:
-        """Return all queues that somebody serves or in which steps wait, and all workers."""
-        return await self._transport.send(calls.get_fleet())
+    async def fleet(self, queues: Iterable[str] = ()) -> Fleet:
+        """Return the queues that somebody serves or in which steps wait, or those that are named, and their workers."""
+        return await self._transport.send(calls.get_fleet([*queues]))
 
     async def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

@@ -189,9 +189,9 @@ def list_queues(names: list[str]) -> Call[dict[str, list[str]]]:
     )
 
 
-def get_fleet() -> Call[Fleet]:
+def get_fleet(queues: list[str]) -> Call[Fleet]:
     """Return queues and workers."""
-    return Call("GET", "/fleet", Fleet.from_json)
+    return Call("GET", "/fleet", Fleet.from_json, query={"queue": queues} if queues else {})
 
 
 def set_var(name: str, value: Any) -> Call[None]:

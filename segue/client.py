@@ -305,9 +305,9 @@ class Client(RunOperations, ClientBase):
         """Return the workers that serve each of some queues, by the queue's name; at most 50 at a time."""
         return self._transport.send(calls.list_queues([*names]))
 
-    def fleet(self) -> Fleet:
-        """Return all queues that somebody serves or in which steps wait, and all workers."""
-        return self._transport.send(calls.get_fleet())
+    def fleet(self, queues: Iterable[str] = ()) -> Fleet:
+        """Return the queues that somebody serves or in which steps wait, or those that are named, and their workers."""
+        return self._transport.send(calls.get_fleet([*queues]))
 
     def vars(self) -> dict[str, Any]:
         """Return all variables of the service."""

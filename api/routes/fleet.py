@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.worker.v1 import WorkerHeartbeat
@@ -18,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from api.fleet_schemas import Fleet, FleetQueue, FleetWorker
+from api.routes.queues import Name
 from api.services import InDatabase, InTemporal
 from api.strict_json import StrictRoute
 from api.temporal import RPC_TIMEOUT
@@ -38,12 +40,19 @@ _SILENCE = timedelta(seconds=75)
 
 
 @router.get("/fleet", summary="Workers, queues, and what waits in them")
-async def show(temporal: InTemporal, database: InDatabase) -> Fleet:
-    """Return all queues that are served or in which steps wait, and their workers."""
+async def show(
+    temporal: InTemporal,
+    database: InDatabase,
+    queue: Annotated[list[Name], Query(max_length=MAX_QUEUES, description="Only these queues.")] = [],  # noqa: B006
+) -> Fleet:
+    """Return all queues that are served or in which steps wait, or those that are asked about, and their workers.
+
+    A worker is known for its queue within ten seconds; of a queue that is asked about, at once.
+    """
     waiting = await waiting_queues(database)
     async with temporal.session() as client:
         known = await _workers(client)
-        names = sorted({each.queue for each in known} | {*waiting})[:MAX_QUEUES]
+        names = sorted({*queue} or {each.queue for each in known} | {*waiting})[:MAX_QUEUES]
         described = await asyncio.gather(*(_described(client, name) for name in names))
     workers = [each for each in known if each.queue in names]
     for name, answer in zip(names, described, strict=True):

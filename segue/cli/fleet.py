@@ -33,7 +33,7 @@ def fleet(
 
     with Client() as client:
         while True:
-            found = _chosen(client.fleet(), queue)
+            found = client.fleet(queue or ())
             if as_json:
                 typer.echo(json.dumps(asdict(found), default=_plain, indent=None if watch else 2))
             else:
@@ -75,17 +75,6 @@ def _worker(worker: FleetWorker) -> tuple[str, ...]:
     )
     labels = ",".join(f"{name}={value}" for name, value in worker.labels.items())
     return (worker.name, worker.state, slots, worker.version, has, labels)
-
-
-def _chosen(found: Fleet, queues: list[str] | None) -> Fleet:
-    from segue.fleet import Fleet
-
-    if not queues:
-        return found
-    return Fleet(
-        tuple(each for each in found.queues if each.name in queues),
-        tuple(each for each in found.workers if each.queue in queues),
-    )
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
