@@ -103,6 +103,17 @@ def answer_in(objects: ObjectStore, folder: str) -> dict[str, Any] | None:
     return answer
 
 
+def is_closed(objects: ObjectStore, folder: str) -> bool:
+    """Tell whether no answer has come, nor will."""
+    try:
+        check_open(objects, folder)
+    except CallbackClosed:
+        return True
+    except CallbackUsed:
+        pass
+    return False
+
+
 def close_callback(objects: ObjectStore, folder: str, why: str) -> bool:
     """Take no answer from now on; return False where one had come before."""
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from activities.attempt import Attempt
 from activities.errors import StepFailed
-from store.callbacks import ANSWER_NAME, KEY_NAME, close_callback
+from store.callbacks import ANSWER_NAME, KEY_NAME, close_callback, is_closed
 from store.objects import ObjectStore
 
 JOB_NAME = "job.json"
@@ -63,4 +63,5 @@ def _latest(objects: ObjectStore, folder: str) -> dict[str, Any] | None:
     if newest is None or OVER_NAME in marks[newest]:
         return None
     job: dict[str, Any] = json.loads(objects.get(f"{step}/{newest}/{JOB_NAME}"))
-    return job
+    # Its attempt had given up, and could not say so here.
+    return None if "callback" in job and is_closed(objects, job["callback"]) else job

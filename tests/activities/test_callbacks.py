@@ -170,6 +170,26 @@ async def test_cancelled_step_stops_its_job_and_takes_no_answer(steps: Steps, se
         post(steps, address, "1")
 
 
+async def test_job_whose_callback_was_closed_is_not_gone_on_with(steps: Steps, service: Service) -> None:
+    running, attempt = steps.start("http", action=job(service))
+    task = asyncio.ensure_future(attempt)
+    await given_address(service)
+    async with asyncio.timeout(30):
+        while not kept_jobs(steps):
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # As when the store was away after the callback had been closed.
+    for found in [*steps.objects.list("runs/demo-1/s/")]:
+        if found.key.endswith("/job-over.json"):
+            steps.objects.delete(found.key)
+    _, again = steps.start("http", {"attempt": 2}, action=job(service))
+    task = asyncio.ensure_future(again)
+    post(steps, await given_address(service, 2), "2")
+    assert (await task).value == {"json": 2}
+
+
 async def test_service_that_never_posts_is_said_when_the_time_is_over(steps: Steps, service: Service) -> None:
     failure = await steps.failure(steps.run("http", action=job(service), timeout=0.5))
     assert failure.type == "Timeout"
