@@ -70,7 +70,7 @@ async def run_helper(
         ended = f"was ended by signal {exit.signal}" if exit.signal else f"ended with code {exit.code}"
         detail = {"exit_code": exit.code, "signal": exit.signal, "log_tail": attempt.log.tail("stderr")}
         raise StepFailed("ExitCode", f"{what} {ended}", {name: fact for name, fact in detail.items() if fact})
-    return await Outputs(attempt, folder).published(await attempt.blocking(_output, folder))
+    return await Outputs(attempt, folder, folder).published(await attempt.blocking(_output, folder))
 
 
 def _reported(folder: Path) -> StepFailed | None:

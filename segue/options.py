@@ -37,6 +37,8 @@ class StepOptions(TypedDict, total=False):
         trigger_rule: Which states of the needs let the step start; `all_success` without it.
         condition: An expression; false skips the step (`if` in YAML).
         output: Declared outputs: name to JSON Schema, or to an expression over `response`.
+        cache: Whether an output that the same code gave for the same inputs is reused: True, False or `{"ttl": "7d"}`.
+        artifacts: Glob patterns of files that are kept besides those in `$SEGUE_ARTIFACTS`.
         description: One line for people.
         dag: The DAG; without it, the one whose `with` block is open.
     """
@@ -52,6 +54,8 @@ class StepOptions(TypedDict, total=False):
     trigger_rule: str
     condition: Expression | str
     output: Mapping[str, Any]
+    cache: bool | Mapping[str, Duration]
+    artifacts: str | Sequence[str]
     description: str
     dag: DAG
 
@@ -68,6 +72,8 @@ KEYS = {
     "trigger_rule": "trigger_rule",
     "condition": "if",
     "output": "output",
+    "cache": "cache",
+    "artifacts": "artifacts",
     "description": "description",
     "dag": "",
 }
@@ -75,12 +81,12 @@ KEYS = {
 
 _RETRY_OPTIONS = ("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry")
 _TIMEOUT_OPTIONS = ("execution_timeout", "timeout")
-DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, "queue")} | {"env": "env"}
+DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, "queue", "cache")} | {"env": "env"}
 """What `default_args` may hold and becomes the definition's `defaults`."""
 
 # Part of nearly every Airflow file; with these values they ask for nothing.
 _HARMLESS = {"depends_on_past": False, "wait_for_downstream": False, "email_on_failure": False, "email_on_retry": False}
-_LATER = {"resources", "pool", "priority_weight", "sla", "on_failure_callback", "on_success_callback", "cache", "email"}
+_LATER = {"resources", "pool", "priority_weight", "sla", "on_failure_callback", "on_success_callback", "email"}
 
 
 def check_names(options: Mapping[str, Any], known: Sequence[str], what: str) -> None:
@@ -107,6 +113,7 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
     keys = {KEYS[name]: plain(options[name], name) for name in ("queue", "description", "output") if name in options}
     if (rule := options.get("trigger_rule", defaults.get("trigger_rule"))) is not None:
         keys["trigger_rule"] = str(getattr(rule, "value", rule))
+    keys |= _reuse(options)
     if "condition" in options:
         keys["if"] = condition_text(options["condition"], "condition")
     if retry := _retry(options):
@@ -119,6 +126,7 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 def default_keys(default_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return the YAML `defaults` that `default_args` amount to."""
     keys = {name: plain(default_args[name], name) for name in ("queue", "env") if name in default_args}
+    keys |= _reuse({name: value for name, value in default_args.items() if name == "cache"})
     if retry := _retry(default_args):
         keys["retry"] = retry
     if timeout := _timeout(default_args):
@@ -182,6 +190,18 @@ def _timeout(options: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(own, Mapping):
         return timeout | {key: duration_text(value, f"timeout[{key!r}]") for key, value in own.items()}
     return timeout | {"run": duration_text(own, "timeout")}
+
+
+def _reuse(options: Mapping[str, Any]) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    if "artifacts" in options:
+        keys["artifacts"] = plain(options["artifacts"], "artifacts")
+    if "cache" in options:
+        cache = options["cache"]
+        if isinstance(cache, Mapping) and isinstance(cache.get("ttl"), timedelta):
+            cache = {**cache, "ttl": duration_text(cache["ttl"], "cache['ttl']")}
+        keys["cache"] = plain(cache, "cache")
+    return keys
 
 
 def _shortest(timeout: dict[str, str]) -> Any:

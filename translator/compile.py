@@ -13,6 +13,7 @@ from translator.diagnostics import Code as DiagnosticCode
 from translator.diagnostics import shown
 from translator.located import Node, Report
 from translator.order import plan_order
+from translator.read_reuse import cache_of, check_caches
 from translator.read_waits import NO_BOUND
 from translator.read_workflow import read_workflow
 from translator.references import References
@@ -47,6 +48,8 @@ def compile_tree(node: Node, report: Report, files: Mapping[str, str]) -> Plan:
     for trigger in definition.triggers:
         check_trigger_params(trigger, definition.params, report)
     _check_calls(definition, report)
+    for at, message, hint in check_caches(definition):
+        report.add(at, DiagnosticCode.SECRET, message, hint)
     order = [*_order("main", definition, report), *_order("finally", definition, report)]
     report.check()
     plan = _plan(definition, order)
@@ -86,6 +89,7 @@ def _plan(definition: WorkflowDefinition, order: list[StepDefinition]) -> Plan:
 def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> Step:
     needs = sorted(step.needs, key=lambda need: places[need.step])
     inherited = defaults.env if step.kind in ENV_KINDS else {}
+    cache = cache_of(step, defaults)
     if step.kind in INTERPRETER_KINDS:
         # Defaults are for what workers run: a day's wait must not end with everybody's half hour.
         defaults = Defaults(timeout={"run": NO_BOUND})
@@ -104,6 +108,8 @@ def _step(step: StepDefinition, defaults: Defaults, places: dict[str, int]) -> S
         description=(step.description or "").strip(),
         phase=step.phase,
         origin=step.origin,
+        artifacts=step.artifacts,
+        cache=cache,
         **_given(queue=step.queue or defaults.queue, trigger_rule=step.trigger_rule),
     )
 

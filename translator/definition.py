@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from translator.located import Entry, Node, Spot
 from workflows.expressions import Expression
-from workflows.plan import Concurrency, Kind, Map, Trigger, TriggerRule
+from workflows.plan import Cache, Concurrency, Kind, Map, Trigger, TriggerRule
 
 OnFailure: TypeAlias = Literal["finish", "stop", "hold"]
 WhenFull: TypeAlias = Literal["queue", "skip", "cancel_oldest"]
@@ -69,8 +69,10 @@ class StepDefinition:
 
     Attributes:
         uses: All its expressions.
+        cache: False: none, whatever `defaults` say.
         fixed_output: The names in its output, for a kind that fixes them; None when the step's author does.
         called_at: Where the name of the workflow stands that it runs.
+        cache_at: Where it says that it is cached.
     """
 
     id: str
@@ -91,8 +93,11 @@ class StepDefinition:
     description: str | None = None
     phase: Literal["main", "finally"] = "main"
     origin: dict[str, str] | None = None
+    artifacts: tuple[str, ...] = ()
+    cache: Cache | Literal[False] | None = None
     fixed_output: tuple[str, ...] | None = None
     called_at: Node | None = None
+    cache_at: Node | None = None
     uses: list[Use] = field(default_factory=list)
 
     @property
@@ -124,6 +129,7 @@ class Defaults:
     timeout: dict[str, Any] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
     uses: dict[str, list[Use]] = field(default_factory=dict)
+    cache: Cache | None = None
 
 
 @dataclass(slots=True)

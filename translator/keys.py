@@ -102,6 +102,10 @@ OTHER_NAMES = {
     "username": "user",
     "key_file": "key",
     "identity": "key",
+    "max_age": "ttl",
+    "expire_in": "ttl",
+    "cache_expiration": "ttl",
+    "memoize": "cache",
     "working_dir": "workdir",
 }
 """What other tools call our keys."""
@@ -136,15 +140,15 @@ OPERATORS = ("sql", "notify", "ssh")
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
-        *("output", "description"),
+        *("output", "description", "cache", "artifacts"),
     ),
-    ("priority", "resources", "cache", "artifacts", "isolation", "requirements"),
+    ("priority", "resources", "isolation", "requirements"),
 )
 _OF_THE_USER = "it belongs to the step that uses this one"
 SHARED_STEP = Keys(
     (
         *("segue", "step", "description", "inputs", *STEP_KINDS, "with", "env", "queue", "retry", "timeout"),
-        "output",
+        *("output", "cache", "artifacts"),
     ),
     STEP.later,
     {
@@ -154,11 +158,12 @@ SHARED_STEP = Keys(
         "steps": "one file is one shared step",
     },
 )
-DEFAULTS = Keys(("queue", "timeout", "retry", "env"), ("priority", "resources", "cache", "isolation", "requirements"))
+DEFAULTS = Keys(("queue", "timeout", "retry", "env", "cache"), ("priority", "resources", "isolation", "requirements"))
 CODE = Keys(("include", "requirements"), ("python",))
 RETRY = Keys(("attempts", "delay", "backoff", "max_delay", "unless"))
 TIMEOUT = Keys(("run", "queue", "total", "heartbeat"))
 WAITING_TIMEOUT = Keys(("run", "total"), (), dict.fromkeys(("queue", "heartbeat"), "no worker runs this step"))
+CACHE = Keys(("ttl",))
 MAP = Keys(("over", "as", "limit", "min_success"))
 INNER_MAP = Keys(
     ("over", "as"), (), dict.fromkeys(("limit", "min_success"), "it belongs to the first map, and counts all items")

@@ -17,6 +17,7 @@ from translator.read_http import HttpReader
 from translator.read_map import read_map
 from translator.read_operators import OperatorReader, read_operator
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_reuse import read_artifacts, read_cache
 from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
 from translator.shared_files import is_file
@@ -31,6 +32,7 @@ NOOP = "noop"
 
 _KIND_HINT = "a step has one of run (shell), python, http, container, workflow, wait, approve and uses"
 _NO_WORKER = "no worker runs it, so it has no place in a queue"
+_NO_FILES = "only shell, python and container steps run in a folder of their own"
 _MEANINGLESS = {
     "with": {
         "shell": "a script gets its values through env",
@@ -51,6 +53,12 @@ _MEANINGLESS = {
         "workflow": "it is the `output` of the workflow that it runs",
         "wait": "an event's wait gives what the event says",
         "approve": "it says `approved`, `by`, and what its form asks for",
+    },
+    "artifacts": dict.fromkeys((*INTERPRETER_KINDS, "http", "noop", "sql", "notify", "ssh"), _NO_FILES),
+    "cache": {
+        **dict.fromkeys(("noop", "wait", "approve"), "it computes nothing"),
+        "notify": "a message that was sent once is no message now",
+        "workflow": "the steps of the workflow that it runs can be cached",
     },
 }
 """What makes no sense for a kind, and why."""
@@ -132,6 +140,7 @@ class StepReader:
         step.env = self._env()
         self._options(step)
         step.output = self._output(output_names)
+        self._reuse(step)
         step.description = found.text("description")
         return step
 
@@ -146,6 +155,10 @@ class StepReader:
         if found.has("output"):
             message = f'"output" has no meaning for {self.what}'
             self.report.add(found.key("output"), Code.CONFLICT, message, "the shared step declares it")
+        self._reuse(own)
+        step.artifacts = tuple(dict.fromkeys((*step.artifacts, *own.artifacts)))
+        if own.cache is not None:
+            step.cache, step.cache_at = own.cache, own.cache_at
         step.description = found.text("description") or step.description
         return step
 
@@ -276,6 +289,12 @@ class StepReader:
         step.queue = None if self._refused("queue") else read_queue(self.found)
         step.retry = {} if self._refused("retry") else read_retry(self.found, self.what)
         step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)
+
+    def _reuse(self, step: StepDefinition) -> None:
+        """Read artifacts and cache into a step."""
+        step.artifacts = () if self._refused("artifacts") else read_artifacts(self.found)
+        if not self._refused("cache"):
+            step.cache, step.cache_at = read_cache(self.found, self.what), self.found.key("cache")
 
     def _output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
         found = self.found

@@ -14,6 +14,7 @@ from translator.fields import Fields, check_name, type_of
 from translator.located import Entry, Node, Report
 from translator.names import VARIABLE, VARIABLE_RULE, WORKFLOW_NAME, WORKFLOW_NAME_RULE
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
+from translator.read_reuse import read_cache
 from translator.read_step import read_step
 from translator.read_triggers import read_triggers
 from translator.schemas import TYPES, check_default, check_schema
@@ -126,7 +127,7 @@ def _defaults(found: Fields, report: Report) -> Defaults:
     fields = Fields(node, report, '"defaults"', keys.DEFAULTS)
     env, uses = read_env(fields, COMMON_NAMES | {SECRETS})
     queue, retry, timeout = read_queue(fields), read_retry(fields, '"defaults"'), read_timeout(fields, '"defaults"')
-    return Defaults(queue, retry, timeout, env, uses)
+    return Defaults(queue, retry, timeout, env, uses, read_cache(fields, '"defaults"') or None)
 
 
 def _concurrency(found: Fields, definition: WorkflowDefinition, report: Report) -> Concurrency | None:

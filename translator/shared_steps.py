@@ -74,6 +74,7 @@ class SharedFiles:
         own = shared.step
         step.kind, step.fixed_output, step.description = own.kind, own.fixed_output, own.description
         step.queue, step.retry, step.timeout = own.queue, own.retry, own.timeout
+        step.artifacts, step.cache, step.cache_at = own.artifacts, own.cache, uses
         step.called_at = uses if own.called_at is not None else None
         step.origin |= {"file": shared.path, "sha256": shared.sha256}
         given = _Inputs(shared, found, uses).read(step, names)

@@ -89,6 +89,8 @@ def build_task(
         bundle=identity.bundle,
         requirements=identity.requirements,
         timeout=step.timeout.run,
+        artifacts=[*step.artifacts],
+        cache=None if step.cache is None else {} if step.cache.ttl is None else {"ttl": step.cache.ttl},
     )
     task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":

@@ -180,6 +180,8 @@ class StepTask:
         timeout: Seconds after which the worker itself ends the attempt, with its log; Temporal's own limit is a little
             longer. None: Temporal's limit alone.
         secrets: The texts that hold secrets. The values are on the worker, and never in here.
+        artifacts: Glob patterns of files that are kept, relative to the folder in which the step runs.
+        cache: `{"ttl": seconds}`, or `{}` without a bound, when an earlier output may be reused; None: it may not.
     """
 
     run: str
@@ -199,6 +201,8 @@ class StepTask:
     requirements: str | None = None
     timeout: float | None = None
     secrets: list[SecretText] = field(default_factory=list)
+    artifacts: list[str] = field(default_factory=list)
+    cache: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -213,6 +217,8 @@ class StepResult:
         worker: Identity of the worker.
         started_at: Start of the attempt, seconds since the epoch by the worker's clock.
         ended_at: Its end, likewise.
+        reused: Where the output was made, when it was not made by this attempt: `{"run": id, "step": key, "folder":
+            prefix of that attempt's objects, "at": seconds since the epoch}`.
     """
 
     value: Any = None
@@ -222,6 +228,7 @@ class StepResult:
     worker: str = ""
     started_at: float = 0.0
     ended_at: float = 0.0
+    reused: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)

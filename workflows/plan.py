@@ -51,6 +51,10 @@ INTERPRETER_KINDS: frozenset[str] = frozenset({"workflow", "wait", "approve"})
 """Kinds that no worker runs: the interpreter starts a child, sets a timer, or listens for a signal."""
 COMMAND_KINDS: frozenset[str] = frozenset({"shell", "container", "ssh"})
 """Kinds that run a command: their output is the `key=value` lines that it writes."""
+FILE_KINDS: frozenset[str] = frozenset({"shell", "container", "python"})
+"""Kinds that run in a folder on their worker, and leave files there."""
+UNCACHED_KINDS: frozenset[str] = INTERPRETER_KINDS | {"noop", "notify"}
+"""Kinds that have no output worth reusing: they are there for what they do."""
 ENV_KINDS: frozenset[str] = COMMAND_KINDS | {"python"}
 """Kinds that have environment variables."""
 
@@ -109,6 +113,17 @@ class Timeout:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """Reuse of an output that the same code has given for the same inputs.
+
+    Attributes:
+        ttl: Seconds for which an output may be reused; None: for as long as it is there.
+    """
+
+    ttl: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
     """One run of the step per item of a list.
 
@@ -161,6 +176,9 @@ class Step:
         phase: `finally` steps start when every `main` step has ended, however the run ends, and are no leaves.
         origin: Where a shared step came from: `{"uses": text, "file": path, "sha256": hex digits}`; None: it was
             written in the definition itself.
+        artifacts: Glob patterns, relative to the folder in which the step runs: files that are kept besides those in
+            `$SEGUE_ARTIFACTS`.
+        cache: Whether an earlier output may be reused; None: it may not.
     """
 
     id: str
@@ -179,6 +197,8 @@ class Step:
     description: str = ""
     phase: Literal["main", "finally"] = "main"
     origin: dict[str, str] | None = None
+    artifacts: tuple[str, ...] = ()
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +365,9 @@ def _step(document: dict[str, Any]) -> Step:
     values["timeout"] = _shared(_timeout, document.get("timeout"))
     if "map" in document:
         values["map"] = _map(document["map"])
+    values["artifacts"] = tuple(document.get("artifacts", ()))
+    if document.get("cache") is not None:
+        values["cache"] = Cache(**document["cache"])
     return Step(**values)
 
 

@@ -31,6 +31,8 @@ OPTIONS = {
     "timeout": "timeout",
     "env": "env",
     "limit": "map/limit",
+    "cache": "cache",
+    "artifacts": "artifacts",
     "description": "description",
 }
 """The arguments of `step`, and the YAML key that each becomes."""
@@ -101,6 +103,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         options: `queue`, `retries`, `retry_delay`, `max_retry_delay`, `retry_exponential_backoff`, `retry`, `timeout`
             and `execution_timeout` mean what they mean for an operator. `env` are environment variables; `limit` is
             how many items of a map are in flight at once; `id` is the step's id, the function's name without it;
+            `cache` and `artifacts` mean what they mean for an operator;
             `description` is the first line of the docstring without it.
     """
     from segue.options import check_names

@@ -148,10 +148,16 @@ class Maker:
             "retry": self.retry(),
             "timeout": self.timeout(),
             "output": self.output(kind, scope),
+            "cache": self.one([True, False, {"ttl": self.one(DURATIONS)}, {}]),
+            "artifacts": self.one(["*.png", ["plots/**", "./no", "a b/[x].txt"], []]),
         }
+        if kind in ("noop", "notify") or "secrets" in str(made):
+            del optional["cache"]
+        if kind not in ("run", "python", "container"):
+            del optional["artifacts"]
         if kind in ("workflow", "wait", "approve"):
-            for key in ("queue", "retry", "timeout", "output"):
-                del optional[key]
+            for key in ("queue", "retry", "timeout", "output", "cache"):
+                optional.pop(key, None)
         made |= self.chosen(optional)
         needs = {need: self.edge(need) for need in self.some([each for each in self.done if each not in self.main], 3)}
         if needs:
@@ -261,7 +267,15 @@ class Maker:
     def defaults(self) -> dict[str, Any]:
         scope = ["params." + name for name in self.params if name.isidentifier() and name != "class"] + ["vars.API"]
         env = {"LEVEL": self.template(scope, empty=False), "B": "x"}
-        return self.chosen({"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env})
+        return self.chosen(
+            {
+                "queue": "cpu",
+                "retry": self.retry(),
+                "timeout": self.timeout(),
+                "env": env,
+                "cache": self.one([True, {"ttl": "1d"}]),
+            }
+        )
 
     def trigger(self) -> dict[str, Any]:
         if self.maybe():

@@ -174,7 +174,12 @@ DEFAULTS = Group(
         Entry("timeout", either(DURATION, group("TIMEOUT")), "duration or mapping", "As of a step."),
         Entry("retry", group("RETRY"), "mapping", "As of a step."),
         Entry("env", VALUES, "mapping of names to values", "Environment variables of steps that have any."),
-        Entry("cache", VALUES, "mapping", "As of a step."),
+        Entry(
+            "cache",
+            either({"type": "boolean"}, group("CACHE")),
+            "`true`, `false` or mapping",
+            "As of a step; of those that compute something and read no secrets.",
+        ),
         Entry("isolation", TEXT, "text", "As of a step."),
         Entry("requirements", TEXT, "path", "As of a step."),
     ),

@@ -35,6 +35,8 @@ OPTIONS = {
     "env": "env",
     "queue": "queue",
     "output": "output",
+    "cache": "cache",
+    "artifacts": "artifacts",
 }
 """Keys of a step, and the arguments that say the same."""
 _ORDER = (
@@ -55,6 +57,8 @@ _ORDER = (
         "trigger_rule",
         "if",
         "output",
+        "cache",
+        "artifacts",
     ),
     "description",
 )
@@ -92,7 +96,7 @@ NOT_VARIABLES = frozenset(
         ),
         *("event", "by", "quorum", "on_timeout", "form", "image", "command", "entrypoint", "workdir", "pull"),
         *("connection", "sql", "parameters", "inline", "format", "to", "title", "text", "host", "port", "user"),
-        *("key", "known_hosts"),
+        *("key", "known_hosts", "cache", "artifacts"),
     }
 )
 """Names that `.expand(name=...)` cannot have, because an operator's argument is called so."""

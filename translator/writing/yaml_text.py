@@ -19,7 +19,7 @@ WIDTH = 120
 _INNER = {
     "WORKFLOW": {"concurrency": "CONCURRENCY", "defaults": "DEFAULTS", "code": "CODE"},
     "TRIGGER": {"schedule": "SCHEDULE", "event": "EVENT"},
-    "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT"},
+    "DEFAULTS": {"retry": "RETRY", "timeout": "TIMEOUT", "cache": "CACHE"},
     "STEP": {
         "http": "HTTP",
         "container": "CONTAINER",
@@ -27,6 +27,7 @@ _INNER = {
         "map": "MAP",
         "retry": "RETRY",
         "timeout": "TIMEOUT",
+        "cache": "CACHE",
         "wait": "WAIT",
         "approve": "APPROVE",
     },
