@@ -22,6 +22,7 @@ from api.pages import Pages
 from api.problems import respond, unavailable
 from api.routes import (
     answers,
+    artifacts,
     bundles,
     events,
     health,
@@ -95,7 +96,21 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _routes() -> APIRouter:
     router = APIRouter()
-    for noun in (health, workflows, bundles, runs, answers, operations, reruns, events, logs, outputs, queues, vars):
+    for noun in (
+        health,
+        workflows,
+        bundles,
+        runs,
+        answers,
+        operations,
+        reruns,
+        events,
+        logs,
+        outputs,
+        artifacts,
+        queues,
+        vars,
+    ):
         router.include_router(noun.router)
     return router
 

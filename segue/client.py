@@ -14,6 +14,7 @@ from segue.client_base import ClientBase, checked, is_file
 from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
+from segue.kept import KeptOperations
 from segue.log_tail import read_log
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.run_operations import RunOperations
@@ -59,7 +60,7 @@ class RunHandle:
         return self.client.output(self.id, step)
 
 
-class Client(RunOperations, ClientBase):
+class Client(RunOperations, KeptOperations, ClientBase):
     """A connection to a Segue service; may be used in a `with` block, and from several threads.
 
     Args:

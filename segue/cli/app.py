@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from segue.cli import (
+    artifacts,
     definitions,
     explain,
     lint,
@@ -63,6 +64,7 @@ app.command()(guarded(run.run))
 app.command()(guarded(look.runs))
 app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
+app.command()(guarded(artifacts.artifacts))
 app.command()(guarded(look.cancel))
 app.command()(guarded(operate.retry))
 app.command()(guarded(operate.rerun))

@@ -335,3 +335,30 @@ def test_a_workflow_that_is_a_function_runs_with_a_branch_a_map_and_a_caught_fai
     )
     direct, compiled = json.loads(both.stdout)
     assert direct == compiled == fine.json["output"], both.stderr
+
+
+def test_artifacts_are_listed_and_fetched(bench: Bench, tmp_path: Path) -> None:
+    run = bench.segue("run", "bench", "-p", "count=1", "--json").json["run"]
+    assert bench.segue("artifacts", run).out.splitlines() == [
+        "STEP   NAME               SIZE     TYPE",
+        "judge  plots/größe 1.png  2.9 MiB  image/png",
+        "judge  report.html        13 B     text/html",
+    ]
+    assert [each["name"] for each in bench.segue("artifacts", run, "judge", "--json").json] == [
+        "plots/größe 1.png",
+        "report.html",
+    ]
+    assert bench.segue("artifacts", run, "say").out == "STEP  NAME  SIZE  TYPE\n"
+    file = tmp_path / "image.png"
+    ended = bench.segue("artifacts", run, "judge", "--get", "plots/größe 1.png", "-o", file)
+    assert ended.out == f"{file}: 2.9 MiB, image/png\n"
+    assert file.read_bytes() == b"\0" * 3_000_000
+    assert [each.name for each in tmp_path.iterdir()] == ["image.png"], "nothing is left beside it"
+
+    ended = bench.segue("artifacts", run, "judge", "--get", "none.txt")
+    assert (ended.code, ended.out) == (2, "")
+    assert 'The step judge has no artifact "none.txt".' in ended.err
+    assert "It left plots/größe 1.png, report.html." in ended.err
+    ended = bench.segue("artifacts", run, "judge", "--get", "report.html", "-o", tmp_path / "no" / "x")
+    assert "cannot be written: No such file or directory" in ended.err
+    assert "segue artifacts RUN STEP --get NAME -o FILE" in bench.segue("artifacts", run, "--get", "x").err
