@@ -24,6 +24,7 @@ from api.routes import (
     answers,
     artifacts,
     bundles,
+    cache,
     events,
     health,
     logs,
@@ -96,21 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _routes() -> APIRouter:
     router = APIRouter()
-    for noun in (
-        health,
-        workflows,
-        bundles,
-        runs,
-        answers,
-        operations,
-        reruns,
-        events,
-        logs,
-        outputs,
-        artifacts,
-        queues,
-        vars,
-    ):
+    nouns = (health, workflows, bundles, runs, answers, operations, reruns, events, logs, outputs, artifacts, cache)
+    for noun in (*nouns, queues, vars):
         router.include_router(noun.router)
     return router
 

@@ -8,6 +8,7 @@ import typer
 
 from segue.cli import (
     artifacts,
+    cache,
     definitions,
     explain,
     lint,
@@ -80,6 +81,7 @@ app.command()(guarded(tell.approve))
 app.command()(guarded(tell.reject))
 app.command()(guarded(tell.release))
 app.command()(guarded(service.ui))
+app.add_typer(cache.app, name="cache")
 app.add_typer(variables.app, name="vars")
 app.command()(guarded(service.api))
 app.command()(guarded(service.worker))
