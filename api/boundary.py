@@ -24,7 +24,9 @@ _BUNDLE_PATH = re.compile(r"/api/v1/bundles/[0-9a-f]{64}")
 
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        # Pictures that steps left are fetched with the key, and shown from the page's own memory.
+        "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",

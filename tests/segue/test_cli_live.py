@@ -383,25 +383,19 @@ output: "${{ steps.slow.output.map(x, x.n) }}"
 
 
 def test_an_output_is_reused_shown_listed_and_cleared(bench: Bench, tmp_path: Path) -> None:
-    file = write(tmp_path, CACHED, name="cached.yaml")
+    file = tmp_path / "cached.yaml"
+    file.write_text(CACHED)
     first = bench.segue("run", file, "--json").json
     second = bench.segue("run", file, "--json").json
     assert first["output"] == second["output"] == ["1", "2", "1"]
     run = second["run"]
-    shown = bench.segue("show", run).out
     reasons = {step.key: step.reason for step in bench.client.get_run(run).steps}
     assert reasons["slow[1]"] == f"reused from run {first['run']}, step slow[1]"
     assert reasons["slow[0]"] in [f"reused from run {first['run']}, step slow[{item}]" for item in (0, 2)]
-    assert reasons["slow[2]"] == reasons["slow[0]"]
-    assert "last " in shown
-    assert bench.segue("logs", run, "slow[1]").out == f"[segue] {reasons['slow[1]']}\n"
-    assert bench.segue("artifacts", run, "slow[1]").out.splitlines()[1].split() == [
-        "slow[1]",
-        "n.txt",
-        "2",
-        "B",
-        "text/plain",
-    ]
+    assert (reasons["slow[2]"], reasons["last"]) == (reasons["slow[0]"], "succeeded")
+    assert bench.segue("logs", run, "slow[1]").err == f"[segue] {reasons['slow[1]']}\n"
+    [artifact] = bench.segue("artifacts", run, "slow[1]").out.splitlines()[1:]
+    assert artifact.split() == ["slow[1]", "n.txt", "2", "B", "text/plain"]
     assert bench.client.output(run, "slow[1]") == {"n": "2"}
 
     listed = bench.segue("cache", "list", "cached").out.splitlines()
@@ -410,11 +404,11 @@ def test_an_output_is_reused_shown_listed_and_cleared(bench: Bench, tmp_path: Pa
     assert all(line.split()[-2] == first["run"] for line in listed[1:])
     assert [each["state"] for each in bench.segue("cache", "list", "cached", "slow", "--json").json] == ["done"] * 2
     assert bench.segue("cache", "clear", "cached", "slow").out == "2 outputs of cached, step slow cleared\n"
-    assert bench.segue("cache", "list", "cached").out.splitlines() == listed[:1] or True
+    assert len(bench.segue("cache", "list", "cached").out.splitlines()) == 1
     third = bench.segue("run", file, "--json").json["run"]
     assert bench.client.get_run(third).step("slow[1]").reason == "succeeded"
     assert "computing 2" in bench.segue("logs", third, "slow[1]").out
 
     rerun = bench.client.rerun(run, ["last"])
-    assert bench.client.wait(rerun.id, 60).state == "succeeded"
-    assert bench.client.output(rerun.id, "slow") == [{"n": "1"}, {"n": "2"}, {"n": "1"}]
+    assert bench.client.wait(rerun.run.id, 60).state == "succeeded"
+    assert bench.client.output(rerun.run.id, "slow") == [{"n": "1"}, {"n": "2"}, {"n": "1"}]
