@@ -28,7 +28,8 @@ steps:
   newest: {workflow: other}
   each: {run: echo, map: [{over: [[1]], as: x, limit: 4, min_success: 80%}, {over: "${{ x }}", as: y}]}
   login: {uses: ./auth.yaml}
-  boxed: {container: {image: trainer, command: [a]}}
+  boxed: {container: {image: trainer, command: [a]}, cache: {ttl: 7d}, artifacts: [plots, "*.bin"]}
+  ever: {run: echo, cache: true}
 finally:
   clean: {run: ./clean}
 """
@@ -60,6 +61,10 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "login   python on cpu: m:login",
         "        from auth.yaml, sha256 e620bcbd5c36",
         "boxed   container on cpu: trainer",
+        "        reuses an output of the same inputs for 7d",
+        "        keeps plots, *.bin",
+        "ever    shell on cpu: echo",
+        "        reuses an output of the same inputs",
         "finally, however the run ends:",
         "clean   shell on cpu: ./clean",
     ]
