@@ -20,7 +20,8 @@ from store.objects import InvalidKey, ObjectNotFound, ObjectStoreUnavailable
 from workflows.messages import JSON, REFERENCE
 
 AT_ONCE = 8
-"""Artifacts that are written side by side."""
+BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Artifacts that are written side by side: a store may read a small file into memory."""
 FILE_FORMAT = "file"
 """The `format` of a declared output of a command which is the path of a file."""
 
@@ -138,10 +139,9 @@ class Outputs:
         if found.links:
             attempt.log.line(f"[segue] links are no artifacts, since they may point anywhere: {found.links}")
         listed: list[dict[str, Any]] = []
-        named = [*found.paths.items()]
         problem = found.problem
-        for first in range(0, len(named), AT_ONCE):
-            calls = [self._write(name, path) for name, path in named[first : first + AT_ONCE]]
+        for batch in await attempt.blocking(_batches, found.paths):
+            calls = [self._write(name, path) for name, path in batch]
             for written in await asyncio.gather(*calls, return_exceptions=True):
                 if isinstance(written, dict):
                     listed.append(written)
@@ -217,6 +217,23 @@ class Outputs:
             raise invalid(where, f"cannot be read: {error.strerror}: {local}") from None
         self._count += 1
         return {**reference, "name": name} if kind == "file" else reference
+
+
+def _batches(paths: dict[str, Path]) -> list[list[tuple[str, Path]]]:
+    """Return files by what is written at once: a few small ones, or one that is large."""
+    batches: list[list[tuple[str, Path]]] = []
+    room = 0
+    for name, path in paths.items():
+        try:
+            size = path.stat().st_size
+        except OSError:
+            size = 0  # whoever reads it says what is wrong
+        if not batches or len(batches[-1]) == AT_ONCE or size > room:
+            batches.append([])
+            room = BYTES_AT_ONCE
+        batches[-1].append((name, path))
+        room -= size
+    return batches
 
 
 def _fetched(get: Any, key: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from activities.artifacts import find_artifacts, media_type
+from activities.references import _batches
 from store.objects import ObjectStore
 from tests.activities.conftest import Steps
 
@@ -152,4 +153,18 @@ def test_a_media_type_does_not_depend_on_the_machine() -> None:
     names = ["a.html", "a.svg", "A.PNG", "a.jpeg", "a.csv", "a.json", "a.npy", "a.ipynb", "a", "a.unknown"]
     assert [media_type(name).partition("/")[2] for name in names] == [
         *("html", "svg+xml", "png", "jpeg", "csv", "json", "x-npy", "x-ipynb+json", "octet-stream", "octet-stream"),
+    ]
+
+
+def test_large_files_are_written_one_by_one_and_small_ones_side_by_side(tmp_path: Path) -> None:
+    sizes = {"a": 9 << 20, "b": 1, "c": 7 << 20, "d": 2 << 20, **{f"e{number}": 0 for number in range(9)}}
+    for name, size in sizes.items():
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+    paths = {name: tmp_path / name for name in [*sizes, "gone"]}
+    assert [[name for name, _ in batch] for batch in _batches(paths)] == [
+        ["a"],
+        ["b", "c"],
+        ["d", *(f"e{number}" for number in range(7))],
+        ["e7", "e8", "gone"],
     ]
