@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from activities.attempt import Attempt
-from activities.endings import how_it_ended
 from activities.errors import StepFailed
 from activities.process import GRACE_SECONDS, Command, base_environment
 from activities.references import Outputs
@@ -69,9 +68,10 @@ async def run_helper(
         raise failure
     if exit.code != 0:
         detail = {"exit_code": exit.code, "signal": exit.signal, "log_tail": attempt.log.tail("stderr")}
-        facts = {name: fact for name, fact in detail.items() if fact}
-        raise StepFailed("ExitCode", f"{what} {how_it_ended(exit)}", facts)
-    return await Outputs(attempt, folder).published(await attempt.blocking(_output, folder))
+        raise StepFailed(
+            "ExitCode", f"{what} {how_it_ended(exit)}", {name: fact for name, fact in detail.items() if fact}
+        )
+    return await Outputs(attempt, folder, folder).published(await attempt.blocking(_output, folder))
 
 
 def _reported(folder: Path) -> StepFailed | None:

@@ -5,23 +5,25 @@ A step's process never talks to the object store. It gets local copies, and leav
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import os
-import re
 from pathlib import Path
 from typing import Any
 
+from activities.artifacts import MANIFEST, find_artifacts, media_type, object_name
 from activities.attempt import Attempt
 from activities.digest import digest_of
 from activities.errors import StepFailed
 from activities.values import MAX_DOCUMENT_BYTES, Marker, checked, decode, invalid
-from store.objects import ObjectNotFound, ObjectStoreUnavailable
+from store.objects import InvalidKey, ObjectNotFound, ObjectStoreUnavailable
 from workflows.messages import JSON, REFERENCE
 
-MAX_NAME_BYTES = 150
-MAX_ARTIFACTS = 10_000
-_ODD = re.compile(r"[\x00-\x1f\x7f\\/]")
+AT_ONCE = 8
+BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Artifacts that are written side by side: a store may read a small file into memory."""
+FILE_FORMAT = "file"
+"""The `format` of a declared output of a command which is the path of a file."""
 
 
 class Inputs:
@@ -110,27 +112,74 @@ def _with_paths(value: JSON) -> JSON:
 
 
 class Outputs:
-    """Writes what an attempt leaves: the files of its artifacts folder, and those its output speaks of."""
+    """Writes what an attempt leaves: its artifacts, and the files that its output speaks of.
 
-    def __init__(self, attempt: Attempt, artifacts: Path) -> None:
+    Args:
+        attempt: The attempt.
+        artifacts: Its folder for artifacts.
+        work: Where it runs; the task's patterns are relative to it.
+    """
+
+    def __init__(self, attempt: Attempt, artifacts: Path, work: Path) -> None:
         self._attempt = attempt
         self._artifacts = artifacts
+        self._work = work
         self._written: dict[Path, Marker] = {}
         self._count = 0
 
     async def write_artifacts(self) -> None:
-        """Write every file of the artifacts folder; links are passed over, since they may point anywhere.
+        """Write the artifacts and the list of them; links are passed over, since they may point anywhere.
 
         Raises:
-            StepFailed: There are too many, or the store does not take one.
+            StepFailed: One is missing, there are too many, or the store does not take one; the others are written.
         """
-        paths = await self._attempt.blocking(_files_below, self._artifacts)
-        if len(paths) > MAX_ARTIFACTS:
-            raise invalid("$SEGUE_ARTIFACTS", f"holds {len(paths):,} files; above {MAX_ARTIFACTS:,}, leave an archive")
-        for path in paths:
-            name = artifact_name(path.relative_to(self._artifacts))
+        attempt = self._attempt
+        patterns = attempt.task.artifacts
+        found = await attempt.blocking(find_artifacts, attempt.scratch, self._artifacts, self._work, patterns)
+        if found.links:
+            attempt.log.line(f"[segue] links are no artifacts, since they may point anywhere: {found.links}")
+        listed: list[dict[str, Any]] = []
+        problem = found.problem
+        for batch in await attempt.blocking(_batches, found.paths):
+            calls = [self._write(name, path) for name, path in batch]
+            for written in await asyncio.gather(*calls, return_exceptions=True):
+                if isinstance(written, dict):
+                    listed.append(written)
+                elif isinstance(written, StepFailed):
+                    problem = problem or written
+                elif isinstance(written, BaseException):
+                    raise written
+        if listed:
+            document = json.dumps({"artifacts": listed}, ensure_ascii=False, separators=(",", ":")).encode()
+            await attempt.put(MANIFEST, document)
+        if problem is not None:
+            raise problem
+
+    async def _write(self, name: str, path: Path) -> dict[str, Any]:
+        try:
             reference = await self._attempt.put_file(f"artifacts/{name}", path)
-            self._written[path] = {**reference, "name": object_name(path.name)}
+        except OSError as error:
+            raise invalid("artifacts", f"cannot be read: {error.strerror}: {name}") from None
+        except InvalidKey as error:
+            raise invalid("artifacts", f"cannot be kept: {name}: {error.problem}") from None
+        resolved = await self._attempt.blocking(path.resolve)
+        self._written[resolved] = {**reference, "name": object_name(path.name)}
+        return {"name": name, "size": reference["size"], "sha256": reference["sha256"], "type": media_type(name)}
+
+    async def named(self, values: dict[str, JSON]) -> JSON:
+        """Return the output of a command, with references in place of the paths that are declared as files.
+
+        Raises:
+            StepFailed: `OutputInvalid`: a file is not there.
+        """
+        declared = self._attempt.task.output or {}
+        files = {
+            name: {REFERENCE: "file", "path": str(self._work / str(values[name]))}
+            for name, entry in declared.items()
+            if name in values and entry.get("schema", {}).get("format") == FILE_FORMAT
+        }
+        checked(values)
+        return await self.published(values | files) if files else values
 
     async def published(self, document: JSON) -> JSON:
         """Return an output with references in place of its local markers, whose files are written.
@@ -172,26 +221,21 @@ class Outputs:
         return {**reference, "name": name} if kind == "file" else reference
 
 
-def object_name(name: str) -> str:
-    """Return a file's name as part of an object key: valid text, without separators, cut in the middle when long."""
-    name = _ODD.sub("_", os.fsencode(name).decode(errors="replace"))
-    raw = name.encode()
-    if len(raw) > MAX_NAME_BYTES:
-        digest = hashlib.sha256(raw).hexdigest()[:8]
-        name = f"{raw[:100].decode(errors='ignore')}-{digest}-{raw[-30:].decode(errors='ignore')}"
-    return "_" if name in ("", ".", "..") else name
-
-
-def artifact_name(relative: Path) -> str:
-    """Return the name of an artifact: its path below the artifacts folder."""
-    return "/".join(object_name(part) for part in relative.parts)
-
-
-def _files_below(folder: Path) -> list[Path]:
-    found = []
-    for parent, _, names in os.walk(folder):
-        found += [path for name in names if (path := Path(parent, name)).is_file() and not path.is_symlink()]
-    return sorted(found)
+def _batches(paths: dict[str, Path]) -> list[list[tuple[str, Path]]]:
+    """Return files by what is written at once: a few small ones, or one that is large."""
+    batches: list[list[tuple[str, Path]]] = []
+    room = 0
+    for name, path in paths.items():
+        try:
+            size = path.stat().st_size
+        except OSError:
+            size = 0  # whoever reads it says what is wrong
+        if not batches or len(batches[-1]) == AT_ONCE or size > room:
+            batches.append([])
+            room = BYTES_AT_ONCE
+        batches[-1].append((name, path))
+        room -= size
+    return batches
 
 
 def _fetched(get: Any, key: str) -> Any:

@@ -34,6 +34,7 @@ from activities.operators.shell import ShellOperator
 from activities.operators.sql import SqlOperator
 from activities.operators.ssh import SshOperator
 from activities.process import ProcessHost
+from activities.reuse import Reuse
 from activities.room import Machine, Room
 from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace
@@ -130,12 +131,19 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
         quiet: The operator logs nothing, so that not even the log's end need be written.
     """
     beats = asyncio.create_task(attempt.heartbeats())
+    # What depends on a secret is never kept for others; the translator says so too.
+    reuse = Reuse(attempt) if attempt.task.cache is not None and not attempt.task.secrets else None
     hasty = False
     try:
-        if not attempt.task.resources:
-            return await _finish(attempt, await _bounded(operator, attempt))
         async with occupied(attempt):
-            return await _finish(attempt, await _bounded(operator, attempt))
+            value = await _bounded(operator, attempt, reuse)
+            if reuse is None:
+                return await _finish(attempt, value)
+            if reuse.result is not None:
+                return reuse.result
+            result = await _finish(attempt, value)
+            await reuse.keep(result)
+            return result
     except StepFailed as error:
         raise _failure(attempt, error) from None
     except asyncio.CancelledError:
@@ -152,14 +160,16 @@ async def _run(operator: Operator, attempt: Attempt, *, quiet: bool) -> StepResu
         message = f"Segue itself failed in this step ({type(error).__name__}: {error}); please report it"
         raise _failure(attempt, StepFailed("InternalError", message)) from None
     finally:
+        if reuse is not None:
+            await reuse.let_go()
         if not quiet:
             await _close_log(attempt, hasty)
         beats.cancel()
         await attempt.clear_up()
 
 
-async def _bounded(operator: Operator, attempt: Attempt) -> JSON:
-    """Run the operator for as long as the attempt may take."""
+async def _bounded(operator: Operator, attempt: Attempt, reuse: Reuse | None) -> JSON:
+    """Run the operator, unless an output is found for it, for as long as the attempt may take."""
     limit = attempt.task.timeout
     if limit is None and (allowed := activity.info().start_to_close_timeout):
         limit = allowed.total_seconds()
@@ -167,6 +177,8 @@ async def _bounded(operator: Operator, attempt: Attempt) -> JSON:
     try:
         async with clock:
             await attempt.reveal(activity.info().task_queue)
+            if reuse is not None and await reuse.find():
+                return None
             return await operator.run(attempt)
     except TimeoutError:
         if not clock.expired():

@@ -22,7 +22,9 @@ from api.pages import Pages
 from api.problems import respond, unavailable
 from api.routes import (
     answers,
+    artifacts,
     bundles,
+    cache,
     callbacks,
     events,
     fleet,
@@ -99,7 +101,7 @@ def _routes() -> APIRouter:
     router = APIRouter()
     for noun in (health, workflows, bundles, runs, answers, callbacks, operations, reruns, events):
         router.include_router(noun.router)
-    for noun in (logs, outputs, queues, fleet, vars):
+    for noun in (logs, outputs, artifacts, cache, queues, fleet, vars):
         router.include_router(noun.router)
     return router
 

@@ -1,4 +1,4 @@
-"""What steps leave, as HTTP shows it: logs and files."""
+"""What steps leave, as HTTP shows it: logs, files and artifacts."""
 
 from __future__ import annotations
 
@@ -42,3 +42,27 @@ class Files(_Answer):
     """The files of a step's newest attempt."""
 
     files: list[FileInfo]
+
+
+class ArtifactInfo(_Answer):
+    """A file that a step left to be kept."""
+
+    name: str = Field(examples=["plots/loss.png"])
+    size: int
+    sha256: str | None = Field(description="Null when the worker was lost before it said what it had written.")
+    type: str = Field(description="The media type that its name stands for.", examples=["image/png"])
+
+
+class Lineage(_Answer):
+    """The run and the step, or item, that made something."""
+
+    run: str
+    step: str
+
+
+class Artifacts(_Answer):
+    """A page of a step's artifacts."""
+
+    artifacts: list[ArtifactInfo]
+    made_by: Lineage | None = Field(description="Another run's, where the output was reused; null when nothing ran.")
+    next: str | None = Field(description="The `after` of the next page; null: there is none.")

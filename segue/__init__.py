@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         workflow,
     )
     from segue.functions.step import step
+    from segue.kept import Artifact, CachedOutput
     from segue.models import Attempt, Cause, Deployed, LogLine, Run, RunEvent, RunSummary, Step, StepFailure, Workflow
     from segue.named_operators import ContainerOperator, NotifyOperator, SQLOperator, SSHOperator
     from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
@@ -98,6 +99,7 @@ _HOMES = {
         "workflow",
     ],
     "functions.step": ["step"],
+    "kept": ["Artifact", "CachedOutput"],
     "models": [
         "Attempt",
         "Cause",
@@ -144,10 +146,12 @@ def __dir__() -> list[str]:
 __all__ = [
     "DAG",
     "ApprovalOperator",
+    "Artifact",
     "AsyncClient",
     "AsyncRunHandle",
     "Attempt",
     "BashOperator",
+    "CachedOutput",
     "Cause",
     "Client",
     "Conflict",

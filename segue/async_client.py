@@ -19,6 +19,7 @@ from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.fleet import Fleet
+from segue.kept import AsyncKeptOperations
 from segue.log_tail import read_log
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.run_operations import AsyncRunOperations
@@ -64,7 +65,7 @@ class AsyncRunHandle:
         return await self.client.output(self.id, step)
 
 
-class AsyncClient(AsyncRunOperations, ClientBase):
+class AsyncClient(AsyncRunOperations, AsyncKeptOperations, ClientBase):
     """A connection to a Segue service; may be used in an `async with` block.
 
     Args:

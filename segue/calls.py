@@ -261,6 +261,11 @@ def _runs(found: Any) -> tuple[list[RunSummary], str | None]:
     return [RunSummary.from_json(run) for run in found["runs"]], found.get("next")
 
 
+def path_of(*parts: str) -> str:
+    """Return the path that is made of these parts, whatever characters are in them."""
+    return "".join(f"/{_part(part)}" for part in parts)
+
+
 def _part(text: str) -> str:
     return quote(text, safe="")
 

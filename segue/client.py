@@ -15,6 +15,7 @@ from segue.discovery import Address, find_service
 from segue.errors import NotFound
 from segue.event_stream import EventStream
 from segue.fleet import Fleet
+from segue.kept import KeptOperations
 from segue.log_tail import read_log
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.run_operations import RunOperations
@@ -60,7 +61,7 @@ class RunHandle:
         return self.client.output(self.id, step)
 
 
-class Client(RunOperations, ClientBase):
+class Client(RunOperations, KeptOperations, ClientBase):
     """A connection to a Segue service; may be used in a `with` block, and from several threads.
 
     Args:

@@ -39,6 +39,8 @@ class StepOptions(TypedDict, total=False):
         trigger_rule: Which states of the needs let the step start; `all_success` without it.
         condition: An expression; false skips the step (`if` in YAML).
         output: Declared outputs: name to JSON Schema, or to an expression over `response`.
+        cache: Whether an output that the same code gave for the same inputs is reused: True, False or `{"ttl": "7d"}`.
+        artifacts: Glob patterns of files that are kept besides those in `$SEGUE_ARTIFACTS`.
         description: One line for people.
         requirements: What the step's environment is made from instead of the workflow's: the path of a file, or a list
             of requirements.
@@ -59,6 +61,8 @@ class StepOptions(TypedDict, total=False):
     trigger_rule: str
     condition: Expression | str
     output: Mapping[str, Any]
+    cache: bool | Mapping[str, Duration]
+    artifacts: str | Sequence[str]
     description: str
     requirements: str | Sequence[str]
     isolation: str | Mapping[str, Any]
@@ -79,6 +83,8 @@ KEYS = {
     "trigger_rule": "trigger_rule",
     "condition": "if",
     "output": "output",
+    "cache": "cache",
+    "artifacts": "artifacts",
     "description": "description",
     "requirements": "requirements",
     "isolation": "isolation",
@@ -90,12 +96,12 @@ _RETRY_OPTIONS = ("retries", "retry_delay", "retry_exponential_backoff", "max_re
 _TIMEOUT_OPTIONS = ("execution_timeout", "timeout")
 _PLACED = ("queue", "priority", "resources", "requirements", "isolation")
 _AS_THEY_ARE = (*_PLACED, "description", "output")
-DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, *_PLACED)} | {"env": "env"}
+DEFAULTS = {key: KEYS[key] for key in (*_RETRY_OPTIONS, *_TIMEOUT_OPTIONS, *_PLACED, "cache")} | {"env": "env"}
 """What `default_args` may hold and becomes the definition's `defaults`."""
 
 # Part of nearly every Airflow file; with these values they ask for nothing.
 _HARMLESS = {"depends_on_past": False, "wait_for_downstream": False, "email_on_failure": False, "email_on_retry": False}
-_LATER = {"pool", "priority_weight", "sla", "on_failure_callback", "on_success_callback", "cache", "email"}
+_LATER = {"pool", "priority_weight", "sla", "on_failure_callback", "on_success_callback", "email"}
 
 
 def check_names(options: Mapping[str, Any], known: Sequence[str], what: str) -> None:
@@ -125,6 +131,7 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
     keys = {KEYS[name]: plain(options[name], name) for name in _AS_THEY_ARE if name in options}
     if (rule := options.get("trigger_rule", defaults.get("trigger_rule"))) is not None:
         keys["trigger_rule"] = str(getattr(rule, "value", rule))
+    keys |= _reuse(options)
     if "condition" in options:
         keys["if"] = condition_text(options["condition"], "condition")
     if retry := _retry(options):
@@ -137,6 +144,7 @@ def step_keys(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 def default_keys(default_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return the YAML `defaults` that `default_args` amount to."""
     keys = {name: plain(default_args[name], name) for name in (*_PLACED, "env") if name in default_args}
+    keys |= _reuse({name: value for name, value in default_args.items() if name == "cache"})
     if retry := _retry(default_args):
         keys["retry"] = retry
     if timeout := _timeout(default_args):
@@ -200,6 +208,18 @@ def _timeout(options: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(own, Mapping):
         return timeout | {key: duration_text(value, f"timeout[{key!r}]") for key, value in own.items()}
     return timeout | {"run": duration_text(own, "timeout")}
+
+
+def _reuse(options: Mapping[str, Any]) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    if "artifacts" in options:
+        keys["artifacts"] = plain(options["artifacts"], "artifacts")
+    if "cache" in options:
+        cache = options["cache"]
+        if isinstance(cache, Mapping) and isinstance(cache.get("ttl"), timedelta):
+            cache = {**cache, "ttl": duration_text(cache["ttl"], "cache['ttl']")}
+        keys["cache"] = plain(cache, "cache")
+    return keys
 
 
 def _shortest(timeout: dict[str, str]) -> Any:

@@ -117,6 +117,23 @@ class Transport:
         except (self._failure, ServiceUnreachable) as error:
             raise Lost from error
 
+    def chunks(self, call: Call[Any], silence: float) -> Iterator[bytes]:
+        """Yield a streamed answer as it comes, never more than a part of it at once.
+
+        Raises:
+            Lost: As `lines`.
+        """
+        try:
+            with self._http.stream(**_arguments(call), timeout=silence) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise refusal(
+                        call, response.status_code, response.headers.get("content-type", ""), response.content
+                    )
+                yield from response.iter_bytes()
+        except (self._failure, ServiceUnreachable) as error:
+            raise Lost from error
+
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
@@ -165,6 +182,24 @@ class AsyncTransport:
                     )
                 async for line in response.aiter_lines():
                     yield line
+        except (self._failure, ServiceUnreachable) as error:
+            raise Lost from error
+
+    async def chunks(self, call: Call[Any], silence: float) -> AsyncIterator[bytes]:
+        """Yield a streamed answer as it comes, never more than a part of it at once.
+
+        Raises:
+            Lost: As `lines`.
+        """
+        try:
+            async with self._http.stream(**_arguments(call), timeout=silence) as response:
+                if response.status_code >= 400:
+                    await response.aread()
+                    raise refusal(
+                        call, response.status_code, response.headers.get("content-type", ""), response.content
+                    )
+                async for chunk in response.aiter_bytes():
+                    yield chunk
         except (self._failure, ServiceUnreachable) as error:
             raise Lost from error
 

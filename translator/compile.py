@@ -14,6 +14,7 @@ from translator.diagnostics import Code as DiagnosticCode
 from translator.diagnostics import shown
 from translator.located import Node, Report
 from translator.order import plan_order
+from translator.read_reuse import cache_of, check_caches
 from translator.read_waits import NO_BOUND
 from translator.read_workflow import read_workflow
 from translator.references import References
@@ -61,6 +62,8 @@ def compile_tree(node: Node, report: Report, files: Mapping[str, str]) -> Plan:
     for trigger in definition.triggers:
         check_trigger_params(trigger, definition.params, report)
     _check_calls(definition, report)
+    for at, message, hint in check_caches(definition):
+        report.add(at, DiagnosticCode.SECRET, message, hint)
     order = [*_order("main", definition, report), *_order("finally", definition, report)]
     report.check()
     plan = _plan(definition, order)
@@ -102,6 +105,7 @@ def _step(step: StepDefinition, definition: WorkflowDefinition, places: dict[str
     needs = sorted(step.needs, key=lambda need: places[need.step])
     inherited = defaults.env if step.kind in ENV_KINDS else {}
     needed = defaults.resources if step.kind in MACHINE_KINDS else {}
+    cache = cache_of(step, defaults)
     if step.kind in INTERPRETER_KINDS:
         # Defaults are for what workers run: a day's wait must not end with everybody's half hour.
         defaults = Defaults(timeout={"run": NO_BOUND})
@@ -123,6 +127,8 @@ def _step(step: StepDefinition, definition: WorkflowDefinition, places: dict[str
         priority=step.priority or defaults.priority,
         resources={**needed, **step.resources},
         requirements=_requirements(step, definition),
+        artifacts=step.artifacts,
+        cache=cache,
         **_given(
             queue=step.queue or defaults.queue,
             trigger_rule=step.trigger_rule,

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from translator.located import Entry, Node, Spot
 from workflows.expressions import Expression
-from workflows.plan import Concurrency, Isolation, Kind, Map, Trigger, TriggerRule
+from workflows.plan import Cache, Concurrency, Isolation, Kind, Map, Trigger, TriggerRule
 
 OnFailure: TypeAlias = Literal["finish", "stop", "hold"]
 WhenFull: TypeAlias = Literal["queue", "skip", "cancel_oldest"]
@@ -71,8 +71,10 @@ class StepDefinition:
 
     Attributes:
         uses: All its expressions.
+        cache: False: none, whatever `defaults` say.
         fixed_output: The names in its output, for a kind that fixes them; None when the step's author does.
         called_at: Where the name of the workflow stands that it runs.
+        cache_at: Where it says that it is cached.
     """
 
     id: str
@@ -95,10 +97,13 @@ class StepDefinition:
     origin: dict[str, str] | None = None
     requirements: str | tuple[str, ...] | None = None
     isolation: Isolation | None = None
-    fixed_output: tuple[str, ...] | None = None
-    called_at: Node | None = None
     priority: int | None = None
     resources: dict[str, float] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+    cache: Cache | Literal[False] | None = None
+    fixed_output: tuple[str, ...] | None = None
+    called_at: Node | None = None
+    cache_at: Node | None = None
     uses: list[Use] = field(default_factory=list)
 
     @property
@@ -130,6 +135,7 @@ class Defaults:
     timeout: dict[str, Any] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
     uses: dict[str, list[Use]] = field(default_factory=dict)
+    cache: Cache | None = None
     priority: int | None = None
     resources: dict[str, float] = field(default_factory=dict)
     requirements: str | tuple[str, ...] | None = None

@@ -49,10 +49,6 @@ class Fields:
                 self._unknown(name, entry.key)
 
     def _unknown(self, name: str, key: Node) -> None:
-        if name in self.keys.later:
-            message = f'"{name}" is part of the language, but not supported yet'
-            self.report.add(key, Code.NOT_SUPPORTED, message, "leave it out for now")
-            return
         if name in self.keys.elsewhere:
             self.report.add(key, Code.UNKNOWN_KEY, f'"{name}" has no place in {self.what}', self.keys.elsewhere[name])
             return
@@ -62,7 +58,7 @@ class Fields:
     def _hint(self, name: str) -> str:
         """Say which key may be meant: by its name in other tools, or by the nearest name."""
         others = {other: ours for other, ours in OTHER_NAMES.items() if ours in self.keys.known}
-        ours = others.get(name) or nearest(name, (*self.keys.known, *self.keys.later))
+        ours = others.get(name) or nearest(name, self.keys.known)
         ours = ours or others.get(nearest(name, others) or "")
         return f'did you mean "{ours}"?' if ours else f"the keys here are {one_of(self.keys.known, 30)}"
 

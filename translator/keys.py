@@ -102,6 +102,10 @@ OTHER_NAMES = {
     "username": "user",
     "key_file": "key",
     "identity": "key",
+    "max_age": "ttl",
+    "expire_in": "ttl",
+    "cache_expiration": "ttl",
+    "memoize": "cache",
     "working_dir": "workdir",
     "priority_weight": "priority",
     "cpus": "cpu",
@@ -120,13 +124,11 @@ class Keys:
 
     Attributes:
         known: In the order in which messages list them.
-        later: Part of the language, but not of this release.
         elsewhere: Keys of the language that people write here although they belong to another mapping, with the way
             out.
     """
 
     known: tuple[str, ...]
-    later: tuple[str, ...] = ()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -143,17 +145,15 @@ OPERATORS = ("sql", "notify", "ssh")
 STEP = Keys(
     (
         *(*STEP_KINDS, "needs", "if", "trigger_rule", "with", "env", "map", "queue", "retry", "timeout"),
-        *("output", "description", "priority", "resources", "requirements", "isolation"),
+        *("output", "description", "cache", "artifacts", "priority", "resources", "requirements", "isolation"),
     ),
-    ("cache", "artifacts"),
 )
 _OF_THE_USER = "it belongs to the step that uses this one"
 SHARED_STEP = Keys(
     (
         *("segue", "step", "description", "inputs", *STEP_KINDS, "with", "env", "queue", "retry", "timeout"),
-        *("output", "priority", "resources", "requirements", "isolation"),
+        *("output", "cache", "artifacts", "priority", "resources", "requirements", "isolation"),
     ),
-    STEP.later,
     {
         **dict.fromkeys(("needs", "if", "trigger_rule", "map"), _OF_THE_USER),
         "params": "a shared step has inputs: the step that uses it gives them under with",
@@ -161,20 +161,18 @@ SHARED_STEP = Keys(
         "steps": "one file is one shared step",
     },
 )
-DEFAULTS = Keys(
-    ("queue", "timeout", "retry", "env", "priority", "resources", "requirements", "isolation"),
-    ("cache",),
-)
+DEFAULTS = Keys(("queue", "timeout", "retry", "env", "cache", "priority", "resources", "requirements", "isolation"))
 RESOURCES = Keys(("cpu", "memory", "gpu"))
 CODE = Keys(("include", "requirements", "python"))
-ISOLATION = Keys(("sandbox",), (), {"process": "write isolation: process", "network": "it is the sandbox's"})
+ISOLATION = Keys(("sandbox",), {"process": "write isolation: process", "network": "it is the sandbox's"})
 SANDBOX = Keys(("network",))
 RETRY = Keys(("attempts", "delay", "backoff", "max_delay", "unless"))
 TIMEOUT = Keys(("run", "queue", "total", "heartbeat"))
-WAITING_TIMEOUT = Keys(("run", "total"), (), dict.fromkeys(("queue", "heartbeat"), "no worker runs this step"))
+WAITING_TIMEOUT = Keys(("run", "total"), dict.fromkeys(("queue", "heartbeat"), "no worker runs this step"))
+CACHE = Keys(("ttl",))
 MAP = Keys(("over", "as", "limit", "min_success"))
 INNER_MAP = Keys(
-    ("over", "as"), (), dict.fromkeys(("limit", "min_success"), "it belongs to the first map, and counts all items")
+    ("over", "as"), dict.fromkeys(("limit", "min_success"), "it belongs to the first map, and counts all items")
 )
 TRIGGER = Keys(("schedule", "event", "params"))
 SCHEDULE = Keys(("cron", "every", "start", "timezone", "overlap", "catchup"))
@@ -184,11 +182,11 @@ JOB = Keys(("submit", "poll", "callback", "cancel"))
 HTTP = Keys((*REQUEST.known, *JOB.known))
 POLL = Keys(("url", "every", "until", "fail_if", "headers"))
 CALLBACK = Keys(("fail_if",))
-CONTAINER = Keys(("image", "command", "entrypoint", "workdir", "pull"), (), {"env": "it stands beside container"})
+CONTAINER = Keys(("image", "command", "entrypoint", "workdir", "pull"), {"env": "it stands beside container"})
 SQL = Keys(("url", "connection", "sql", "parameters", "inline", "format"))
 NOTIFY = Keys(("to", "connection", "title", "text", "format"))
-SSH = Keys(("host", "port", "user", "key", "known_hosts", "command"), (), {"env": "it stands beside with"})
-CALL = Keys(("name", "version"), (), dict.fromkeys(("params", "with"), "params stand under with, beside workflow"))
-WAIT = Keys(("for", "until", "event"), (), {"timeout": "it stands beside wait"})
+SSH = Keys(("host", "port", "user", "key", "known_hosts", "command"), {"env": "it stands beside with"})
+CALL = Keys(("name", "version"), dict.fromkeys(("params", "with"), "params stand under with, beside workflow"))
+WAIT = Keys(("for", "until", "event"), {"timeout": "it stands beside wait"})
 WAIT_EVENT = Keys(("name", "if"))
 APPROVE = Keys(("by", "quorum", "timeout", "on_timeout", "form"))

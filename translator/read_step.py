@@ -19,6 +19,7 @@ from translator.read_map import read_map
 from translator.read_operators import OperatorReader, read_operator
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
 from translator.read_resources import read_priority, read_resources
+from translator.read_reuse import read_artifacts, read_cache
 from translator.read_waits import WaitReader, read_approve, read_call
 from translator.schemas import TYPES, check_schema
 from translator.shared_files import is_file
@@ -34,6 +35,7 @@ NOOP = "noop"
 _KIND_HINT = "a step has one of run (shell), python, http, container, workflow, wait, approve and uses"
 _NO_WORKER = "no worker runs it, so it has no place in a queue"
 _NO_CODE = dict.fromkeys({*get_args(Kind)} - CODE_KINDS, "it is for steps that run code of yours: run and python")
+_NO_FILES = "only shell, python and container steps run in a folder of their own"
 _MEANINGLESS = {
     "with": {
         "shell": "a script gets its values through env",
@@ -58,6 +60,12 @@ _MEANINGLESS = {
         "workflow": "it is the `output` of the workflow that it runs",
         "wait": "an event's wait gives what the event says",
         "approve": "it says `approved`, `by`, and what its form asks for",
+    },
+    "artifacts": dict.fromkeys((*INTERPRETER_KINDS, "http", "noop", "sql", "notify", "ssh"), _NO_FILES),
+    "cache": {
+        **dict.fromkeys(("noop", "wait", "approve"), "it computes nothing"),
+        "notify": "a message that was sent once is no message now",
+        "workflow": "the steps of the workflow that it runs can be cached",
     },
 }
 """What makes no sense for a kind, and why."""
@@ -139,6 +147,7 @@ class StepReader:
         step.env = self._env()
         self._options(step)
         step.output = self._output(output_names)
+        self._reuse(step)
         step.description = found.text("description")
         return step
 
@@ -156,6 +165,10 @@ class StepReader:
         if found.has("output"):
             message = f'"output" has no meaning for {self.what}'
             self.report.add(found.key("output"), Code.CONFLICT, message, "the shared step declares it")
+        self._reuse(own)
+        step.artifacts = tuple(dict.fromkeys((*step.artifacts, *own.artifacts)))
+        if own.cache is not None:
+            step.cache, step.cache_at = own.cache, own.cache_at
         step.description = found.text("description") or step.description
         return step
 
@@ -290,6 +303,12 @@ class StepReader:
         step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)
         step.requirements = None if self._refused("requirements") else read_requirements(self.found)
         step.isolation = None if self._refused("isolation") else read_isolation(self.found, self.what)
+
+    def _reuse(self, step: StepDefinition) -> None:
+        """Read artifacts and cache into a step."""
+        step.artifacts = () if self._refused("artifacts") else read_artifacts(self.found)
+        if not self._refused("cache"):
+            step.cache, step.cache_at = read_cache(self.found, self.what), self.found.key("cache")
 
     def _output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
         found = self.found

@@ -15,6 +15,7 @@ from translator.names import VARIABLE, VARIABLE_RULE, WORKFLOW_NAME, WORKFLOW_NA
 from translator.read_environment import is_inside, outside, read_isolation, read_python, read_requirements
 from translator.read_options import read_env, read_queue, read_retry, read_timeout
 from translator.read_resources import read_priority, read_resources
+from translator.read_reuse import read_cache
 from translator.read_step import read_step
 from translator.read_triggers import read_triggers
 from translator.schemas import TYPES, check_default, check_schema
@@ -129,7 +130,8 @@ def _defaults(found: Fields, report: Report) -> Defaults:
     queue, retry, timeout = read_queue(fields), read_retry(fields, '"defaults"'), read_timeout(fields, '"defaults"')
     requirements, isolation = read_requirements(fields), read_isolation(fields, '"defaults"')
     priority, resources = read_priority(fields), read_resources(fields, '"defaults"')
-    return Defaults(queue, retry, timeout, env, uses, priority, resources, requirements, isolation)
+    cache = read_cache(fields, '"defaults"') or None
+    return Defaults(queue, retry, timeout, env, uses, cache, priority, resources, requirements, isolation)
 
 
 def _concurrency(found: Fields, definition: WorkflowDefinition, report: Report) -> Concurrency | None:

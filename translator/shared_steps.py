@@ -76,6 +76,7 @@ class SharedFiles:
         step.queue, step.retry, step.timeout = own.queue, own.retry, own.timeout
         step.requirements, step.isolation = own.requirements, own.isolation
         step.priority, step.resources = own.priority, own.resources
+        step.artifacts, step.cache, step.cache_at = own.artifacts, own.cache, uses
         step.called_at = uses if own.called_at is not None else None
         step.origin |= {"file": shared.path, "sha256": shared.sha256}
         given = _Inputs(shared, found, uses).read(step, names)

@@ -186,10 +186,12 @@ class _Turn:
         if isinstance(event, StepFailed) and event.lost and self._again(place, event.error):
             return
         stopped = self.state.stops(place.number)
+        detail: dict[str, Any] | None = None
         match event:
             case StepSucceeded(result=result):
                 error = inline_problem(result.value)
                 state: StepState = "succeeded"
+                detail = {"reused": result.reused} if result.reused else None
                 if error is not None:
                     state, result = "failed", replace(result, value=None)
             case StepFailed(error=error, result=result):
@@ -197,7 +199,7 @@ class _Turn:
             case StepCancelled(result=result):
                 state, error = "cancelled", None
         reason = self._landed_reason(place.number, state, error, result)
-        self.finish(place, state, reason, result=result, error=error)
+        self.finish(place, state, reason, result=result, error=error, detail=detail)
 
     def finish(
         self,
@@ -227,6 +229,8 @@ class _Turn:
             return stop.reason if stop is not None else "cancelled in Temporal"
         if error is not None:
             return failed(error)
+        if result is not None and result.reused:
+            return f"reused from run {result.reused.get('run')}, step {result.reused.get('step')}"
         return "succeeded" if result is None or result.attempt <= 1 else f"succeeded on attempt {result.attempt}"
 
     def _again(self, place: Place, error: StepError) -> bool:

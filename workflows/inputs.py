@@ -99,6 +99,8 @@ def build_task(
         network=step.isolation.network,
         resources=step.resources,
         queue_timeout=step.timeout.queue if step.resources else None,
+        artifacts=[*step.artifacts],
+        cache=None if step.cache is None else {} if step.cache.ttl is None else {"ttl": step.cache.ttl},
     )
     task.secrets = [_secret_text(step, place, text, scope) for place, text in held]
     if step.kind == "http":

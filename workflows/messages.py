@@ -189,6 +189,8 @@ class StepTask:
         secrets: The texts that hold secrets. The values are on the worker, and never in here.
         resources: What it occupies on its worker while it runs: `cpu`, `memory` (bytes), `gpu`.
         queue_timeout: Seconds that a step with resources may wait for a worker that has room; None: no bound.
+        artifacts: Glob patterns of files that are kept, relative to the folder in which the step runs.
+        cache: `{"ttl": seconds}`, or `{}` without a bound, when an earlier output may be reused; None: it may not.
     """
 
     run: str
@@ -214,6 +216,8 @@ class StepTask:
     network: bool = False
     resources: dict[str, float] = field(default_factory=dict)
     queue_timeout: float | None = None
+    artifacts: list[str] = field(default_factory=list)
+    cache: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -228,6 +232,8 @@ class StepResult:
         worker: Identity of the worker.
         started_at: Start of the attempt, seconds since the epoch by the worker's clock.
         ended_at: Its end, likewise.
+        reused: Where the output was made, when it was not made by this attempt: `{"run": id, "step": key, "folder":
+            prefix of that attempt's objects, "at": seconds since the epoch}`.
     """
 
     value: Any = None
@@ -237,6 +243,7 @@ class StepResult:
     worker: str = ""
     started_at: float = 0.0
     ended_at: float = 0.0
+    reused: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)

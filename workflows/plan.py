@@ -14,8 +14,10 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
+
+from workflows.plain import given, plain, with_tuples
 
 PLAN_VERSION = 1
 
@@ -51,6 +53,10 @@ INTERPRETER_KINDS: frozenset[str] = frozenset({"workflow", "wait", "approve"})
 """Kinds that no worker runs: the interpreter starts a child, sets a timer, or listens for a signal."""
 COMMAND_KINDS: frozenset[str] = frozenset({"shell", "container", "ssh"})
 """Kinds that run a command: their output is the `key=value` lines that it writes."""
+FILE_KINDS: frozenset[str] = frozenset({"shell", "container", "python"})
+"""Kinds that run in a folder on their worker, and leave files there."""
+UNCACHED_KINDS: frozenset[str] = INTERPRETER_KINDS | {"noop", "notify"}
+"""Kinds that have no output worth reusing: they are there for what they do."""
 ENV_KINDS: frozenset[str] = COMMAND_KINDS | {"python"}
 """Kinds that have environment variables."""
 CODE_KINDS: frozenset[str] = frozenset({"shell", "python"})
@@ -116,6 +122,17 @@ class Timeout:
 
 USUAL_RETRY, USUAL_TIMEOUT = Retry(), Timeout()
 """One of each: what is the same object need not be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Reuse of an output that the same code has given for the same inputs.
+
+    Attributes:
+        ttl: Seconds for which an output may be reused; None: for as long as it is there.
+    """
+
+    ttl: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +207,9 @@ class Step:
         priority: 1 (first) to `MAX_PRIORITY` (last) among what waits in a queue; None: that of the run, which is 3
             unless a step that has one started it.
         resources: What it occupies on its worker while it runs: `cpu` (cores), `memory` (bytes), `gpu` (devices).
+        artifacts: Glob patterns, relative to the folder in which the step runs: files that are kept besides those in
+            `$SEGUE_ARTIFACTS`.
+        cache: Whether an earlier output may be reused; None: it may not.
     """
 
     id: str
@@ -212,6 +232,8 @@ class Step:
     isolation: Isolation = field(default_factory=Isolation)
     priority: int | None = None
     resources: dict[str, float] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +322,11 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as a JSON object; `from_json` is its inverse."""
-        return cast(dict[str, Any], _plain(self))
+        return cast(dict[str, Any], plain(self))
 
     def compact(self) -> dict[str, Any]:
         """Return the plan as short JSON, without the fields that have their default; `from_json` reads it too."""
-        return cast(dict[str, Any], _given(self))
+        return cast(dict[str, Any], given(self))
 
     @property
     def content_hash(self) -> str:
@@ -330,61 +352,14 @@ class Plan:
         values["triggers"] = tuple(Trigger(**t) for t in document.get("triggers", ()))
         code = document.get("code")
         if code is not None:
-            values["code"] = Code(**_with_tuples(code, "include", "requirements"))
+            values["code"] = Code(**with_tuples(code, "include", "requirements"))
         if values.get("concurrency") is not None:
             values["concurrency"] = Concurrency(**values["concurrency"])
         return cls(**values)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON, with all fields of the dataclasses in it."""
-    known = _defaults(type(value))
-    if known is not None:
-        return {name: _plain(getattr(value, name)) for name, _ in known}
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return value
-
-
-def _given(value: Any) -> Any:
-    """Return the dataclasses in a value as objects without the fields that have their default."""
-    kind = type(value)
-    if kind is str or kind is dict:  # which hold no dataclasses, and are most of what there is
-        return value
-    known = _defaults(kind)
-    if known is None:
-        return [_given(each) for each in value] if isinstance(value, tuple | list) else value
-    given = {}
-    for name, default in known:
-        held = getattr(value, name)
-        if held is not default and held != default:
-            given[name] = held if type(held) is str else _given(held)
-    return given
-
-
-def _defaults(kind: Any) -> tuple[tuple[str, Any], ...] | None:
-    """Return the fields of a dataclass with their defaults; None: it is none."""
-    if kind not in _KNOWN:
-        _KNOWN[kind] = tuple((each.name, _default(each)) for each in fields(kind)) if is_dataclass(kind) else None
-    return _KNOWN[kind]
-
-
-_KNOWN: dict[type, tuple[tuple[str, Any], ...] | None] = {}
-
-
-def _default(each: Field[Any]) -> Any:
-    return each.default_factory() if each.default_factory is not MISSING else each.default
-
-
-def _with_tuples(document: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return a document with tuples for the lists under these names."""
-    return document | {name: tuple(document[name]) for name in names if isinstance(document.get(name), list)}
-
-
 def _step(document: dict[str, Any]) -> Step:
-    values = _with_tuples(document, "requirements")
+    values = with_tuples(document, "requirements")
     if "isolation" in document:
         values["isolation"] = Isolation(**document["isolation"])
     values["needs"] = tuple(Edge(**edge) for edge in document.get("needs", ()))
@@ -392,6 +367,9 @@ def _step(document: dict[str, Any]) -> Step:
     values["timeout"] = _shared(_timeout, document.get("timeout"))
     if "map" in document:
         values["map"] = _map(document["map"])
+    values["artifacts"] = tuple(document.get("artifacts", ()))
+    if document.get("cache") is not None:
+        values["cache"] = Cache(**document["cache"])
     return Step(**values)
 
 

@@ -14,7 +14,7 @@ from workflows.messages import JSON
 from workflows.plan import Plan, Step
 from workflows.templates import references
 
-_MEANING = ("kind", "action", "inputs", "env", "needs", "trigger_rule", "condition", "map", "output")
+_MEANING = ("kind", "action", "inputs", "env", "needs", "trigger_rule", "condition", "map", "output", "artifacts")
 """Fields of a step on which its output depends; where and how patiently it runs is not among them."""
 
 

@@ -19,7 +19,6 @@ from activities.operators.given import Given, given
 from activities.operators.shell import exit_failure, read_output
 from activities.process import Command, Exit, base_environment
 from activities.references import Inputs, Outputs, as_text
-from activities.values import checked
 from activities.workplace import Workplace, finish, prepare
 from workflows.messages import JSON
 
@@ -60,10 +59,13 @@ class ContainerOperator:
         command = Command(argv, client | passed, place.work, after=(engine, "rm", "--force", name))
         exit = await attempt.workshop.processes.run(command, attempt.log, grace=GRACE_SECONDS)
         failure = _failure(exit, Path(engine).name, attempt)
-        await finish(attempt, Outputs(attempt, place.artifacts), failure)
+        outputs = Outputs(attempt, place.artifacts, place.work / (wanted.workdir or ""))
+        await finish(attempt, outputs, failure)
         if failure:
             raise failure
-        return checked(typed_text(await attempt.blocking(read_output, place, attempt.masks), attempt.task.output))
+        return await outputs.named(
+            typed_text(await attempt.blocking(read_output, place, attempt.masks), attempt.task.output)
+        )
 
 
 def _engine(attempt: Attempt, env: dict[str, str]) -> str:

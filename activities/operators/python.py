@@ -52,7 +52,7 @@ class PythonOperator:
         entry = Entry(ENTRY, (str(runner), ""), runner / "runner.py")
         exit = await place.start(attempt, command, entry)
         failure = await attempt.blocking(_reported, place) or exit_failure(exit, "the Python process", attempt)
-        outputs = Outputs(attempt, place.artifacts)
+        outputs = Outputs(attempt, place.artifacts, place.work)
         await finish(attempt, outputs, failure)
         if failure:
             raise _with_tail(failure, attempt)

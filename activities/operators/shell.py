@@ -1,7 +1,8 @@
 """The shell operator: runs a script with bash, or sh where there is no bash.
 
 Values come in through environment variables and never through the script's text. They go out as `key=value` lines in
-`$SEGUE_OUTPUT` (`key<<END`, lines, `END` for text of several lines), files through `$SEGUE_ARTIFACTS`.
+`$SEGUE_OUTPUT` (`key<<END`, lines, `END` for text of several lines), files through `$SEGUE_ARTIFACTS`; a value that is
+declared with `format: file` is the path of one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from activities.errors import StepFailed
 from activities.masks import Masks
 from activities.process import Exit
 from activities.references import Inputs, Outputs
-from activities.values import MAX_DOCUMENT_BYTES, checked, invalid
+from activities.values import MAX_DOCUMENT_BYTES, invalid
 from activities.workplace import Workplace, finish, prepare
 from workflows.messages import JSON
 
@@ -34,10 +35,13 @@ class ShellOperator:
         # By a relative name, since the shell puts it before each of its complaints.
         exit = await place.run(attempt, *_shell(place), f"../{SCRIPT}")
         failure = exit_failure(exit, "the script", attempt)
-        await finish(attempt, Outputs(attempt, place.artifacts), failure)
+        outputs = Outputs(attempt, place.artifacts, place.work)
+        await finish(attempt, outputs, failure)
         if failure:
             raise failure
-        return checked(typed_text(await attempt.blocking(read_output, place, attempt.masks), attempt.task.output))
+        return await outputs.named(
+            typed_text(await attempt.blocking(read_output, place, attempt.masks), attempt.task.output)
+        )
 
 
 def exit_failure(exit: Exit, what: str, attempt: Attempt) -> StepFailed | None:

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.downloads import damaged, send_object
+from api.downloads import send_object
+from api.lineage import Made, check_own, made_by
 from api.output_schemas import FileInfo, Files
 from api.problems import Problem, not_found
 from api.routes.logs import StepKey, require_step
 from api.routes.runs import RunId
 from api.services import InDatabase, InObjects
-from api.step_logs import step_prefix
 from api.strict_json import StrictRoute
 from store import rows
 from store.objects import ObjectStore
@@ -45,7 +45,8 @@ async def get_output(run: RunId, key: StepKey, database: InDatabase, objects: In
     reference = step.output_object
     if reference is None:  # a map, or a step that runs nowhere: the value is all there is
         return Response(json.dumps(step.output), media_type="application/json")
-    _check_own(reference["key"], step.detail.get("kept", {}).get("run", run))
+    made = await made_by(database, run, step)
+    check_own(reference["key"], step.detail.get("kept", {}).get("run", made.run))
     return await send_object(
         objects, reference["key"], reference["size"], reference["sha256"], media_type="application/json"
     )
@@ -55,7 +56,7 @@ async def get_output(run: RunId, key: StepKey, database: InDatabase, objects: In
 async def list_files(run: RunId, key: StepKey, database: InDatabase, objects: InObjects) -> Files:
     """Return the files that the step's newest attempt has left."""
     step = await require_step(database, run, key)
-    found = await run_in_threadpool(_files, objects, run, step)
+    found = await run_in_threadpool(_files, objects, await made_by(database, run, step), step)
     return Files(files=[FileInfo(**shown) for shown, _ in found])
 
 
@@ -70,7 +71,8 @@ async def get_file(
 ) -> Response:
     """Send a file of the step's newest attempt, to be saved and never to be shown by a browser."""
     step = await require_step(database, run, key)
-    for shown, object_key in await run_in_threadpool(_files, objects, run, step):
+    made = await made_by(database, run, step)
+    for shown, object_key in await run_in_threadpool(_files, objects, made, step):
         if shown["name"] == name:
             return await send_object(
                 objects,
@@ -83,15 +85,14 @@ async def get_file(
     raise not_found("file", name)
 
 
-def _files(objects: ObjectStore, run: str, step: rows.Step) -> list[tuple[dict[str, Any], str]]:
+def _files(objects: ObjectStore, made: Made, step: rows.Step) -> list[tuple[dict[str, Any], str]]:
     """Return what is shown of each file, with its key: artifacts first, then what the output refers to."""
-    if step.folder is None:
+    if made.folder is None:
         return []
-    _check_own(step.folder, run, step.key)
-    recorded = {reference["key"]: reference for reference in _references(_whole_output(objects, run, step))}
+    recorded = {reference["key"]: reference for reference in _references(_whole_output(objects, made.run, step))}
     found: list[tuple[dict[str, Any], str]] = []
     for part, kind in (("artifacts", "artifact"), ("files", "file")):
-        prefix = f"{step.folder}/{part}/"
+        prefix = f"{made.folder}/{part}/"
         for info in objects.list(prefix):
             reference = recorded.get(info.key, {})
             shown = {
@@ -109,7 +110,7 @@ def _files(objects: ObjectStore, run: str, step: rows.Step) -> list[tuple[dict[s
 def _whole_output(objects: ObjectStore, run: str, step: rows.Step) -> Any:
     value = step.output
     if isinstance(value, dict) and value.get(REFERENCE) == "json":
-        _check_own(value["key"], run)
+        check_own(value["key"], run)
         if value["size"] > MAX_SEARCHED_BYTES:
             return None
         return json.loads(objects.get(value["key"]))
@@ -127,9 +128,3 @@ def _references(value: Any) -> Iterator[dict[str, Any]]:
                 stack.extend(part.values())
         elif isinstance(part, list):
             stack.extend(part)
-
-
-def _check_own(key: str, run: str, step: str | None = None) -> None:
-    """Refuse a recorded key that is not the run's own: whoever wrote it must not open another run's objects."""
-    if not key.startswith(f"runs/{run}/" if step is None else step_prefix(run, step)):
-        raise damaged()

@@ -145,8 +145,8 @@ def _kept(run: str, choice: Choice, done: list[rows.Step]) -> dict[str, Any]:
     kept = {}
     for name in choice.kept:
         step = by_key[name]
-        # Of a rerun of a rerun: where it was made.
-        made = step.detail.get("kept", {}).get("run", run)
+        # Of a rerun of a rerun, and of a reused output: where it was made.
+        made = step.detail.get("kept", step.detail.get("reused", {})).get("run", run)
         value = _map_output(items[name]) if step.output is None and name in items else step.output
         kept[name] = {"run": made, "value": value, "output": step.output_object}
     return kept

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from segue.cli import (
+    artifacts,
+    cache,
     definitions,
     explain,
     fleet,
@@ -64,6 +66,7 @@ app.command()(guarded(run.run))
 app.command()(guarded(look.runs))
 app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
+app.command()(guarded(artifacts.artifacts))
 app.command()(guarded(look.cancel))
 app.command()(guarded(operate.retry))
 app.command()(guarded(operate.rerun))
@@ -79,6 +82,7 @@ app.command()(guarded(tell.approve))
 app.command()(guarded(tell.reject))
 app.command()(guarded(tell.release))
 app.command()(guarded(service.ui))
+app.add_typer(cache.app, name="cache")
 app.add_typer(variables.app, name="vars")
 app.command()(guarded(service.api))
 app.command()(guarded(service.worker))

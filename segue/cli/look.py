@@ -36,7 +36,7 @@ def runs(
         typer.echo(json.dumps([_plain(run) for run in found], indent=2))
         return
     rows = [(run.id, run.state, _started(run.started_at or run.created_at), _took(run), _why(run)) for run in found]
-    _print_table(("RUN", "STATE", "STARTED", "TOOK", "CAUSE"), rows)
+    print_table(("RUN", "STATE", "STARTED", "TOOK", "CAUSE"), rows)
 
 
 def show(run_id: RunId, as_json: AsJson = False) -> None:
@@ -56,7 +56,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     if run.reason:
         typer.echo(run.reason)
     rows = [(row.name, row.state, row.queue, row.attempt, row.duration, row.note) for row in RunView(run).rows()]
-    _print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
+    print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
     for queue in unserved:
         typer.echo(f"Nobody serves the queue {queue}. Start a worker: segue worker --queue {queue}")
     for operation in run.operations:
@@ -127,7 +127,7 @@ def _why(run: Any) -> str:
     return run.cause.kind if run.cause.kind == "manual" else f"{run.cause.kind} {run.cause.id}"
 
 
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print columns as wide as they must be, so that grep and awk can read them too."""
     widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
     for row in [head, *rows]:

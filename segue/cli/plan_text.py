@@ -138,6 +138,11 @@ def _details(step: JSON) -> Iterator[str]:
         yield f"priority {step['priority']}"
     if step.get("resources"):
         yield f"occupies {amounts(step['resources'])}"
+    if step.get("cache") is not None:
+        ttl = step["cache"].get("ttl")
+        yield "reuses an output of the same inputs" + (f" for {seconds_text(ttl)}" if ttl else "")
+    if step.get("artifacts"):
+        yield f"keeps {', '.join(step['artifacts'])}"
     if step.get("origin"):
         yield f"from {step['origin']['file']}, sha256 {step['origin']['sha256'][:12]}"
 

@@ -33,6 +33,8 @@ OPTIONS = {
     "timeout": "timeout",
     "env": "env",
     "limit": "map/limit",
+    "cache": "cache",
+    "artifacts": "artifacts",
     "description": "description",
     "requirements": "requirements",
     "isolation": "isolation",
@@ -103,10 +105,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Args:
         function: The function, at the top level of a module.
         options: `queue`, `priority`, `resources`, `retries`, `retry_delay`, `max_retry_delay`,
-            `retry_exponential_backoff`, `retry`, `timeout`, `execution_timeout`, `requirements` and `isolation` mean
-            what they mean for an operator. `env` are environment variables; `limit` is how many items of a map are in
-            flight at once; `id` is the step's id, the function's name without it; `description` is the first line of the
-            docstring without it.
+            `retry_exponential_backoff`, `retry`, `timeout`, `execution_timeout`, `cache`, `artifacts`, `requirements`
+            and `isolation` mean what they mean for an operator. `env` are environment variables; `limit` is how many
+            items of a map are in flight at once; `id` is the step's id, the function's name without it; `description`
+            is the first line of the docstring without it.
     """
     from segue.options import check_names
 

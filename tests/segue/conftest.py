@@ -37,9 +37,12 @@ steps:
     needs: each
     run: |
       echo "it is $FAIL" >&2
+      echo "<p>$FAIL</p>" > "$SEGUE_ARTIFACTS/report.html"
+      mkdir plots; head -c 3000000 /dev/zero > "plots/größe 1.png"
       test "$FAIL" = false
     env: {FAIL: "${{ params.fail }}"}
     retry: {attempts: 2, delay: 100ms}
+    artifacts: plots
   linger:
     needs: {judge: "${{ params.wait != '' }}"}
     run: |

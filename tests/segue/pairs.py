@@ -97,6 +97,26 @@ with DAG("flow"):
     ask.when(ask.output.approved) >> release
 """,
     ),
+    "artifacts and cache": (
+        """
+defaults: {cache: {ttl: 1h}}
+steps:
+  train: {python: "pipeline.train:train", cache: {ttl: 7d}, artifacts: [plots, "*.bin"]}
+  look: {run: ./look, cache: false, artifacts: report.html}
+  ever: {uses: sql, with: {url: "sqlite://", sql: SELECT 1}, cache: true}
+  login: {uses: ./common/auth.yaml, with: {user: ada}, cache: true}
+""",
+        """
+from datetime import timedelta
+with DAG("flow", default_args={"cache": {"ttl": "1h"}}):
+    train = PythonOperator(
+        python_callable="pipeline.train:train", cache={"ttl": timedelta(days=7)}, artifacts=["plots", "*.bin"]
+    )
+    look = BashOperator(bash_command="./look", cache=False, artifacts="report.html")
+    ever = SQLOperator(url="sqlite://", sql="SELECT 1", cache=True)
+    login = UsesOperator("./common/auth.yaml", inputs={"user": "ada"}, cache=True)
+""",
+    ),
     "approve with execution_timeout": (
         "defaults: {retry: {attempts: 3}, timeout: 30m}\nsteps: {ask: {approve: {timeout: 1h}}}",
         """

@@ -335,3 +335,80 @@ def test_a_workflow_that_is_a_function_runs_with_a_branch_a_map_and_a_caught_fai
     )
     direct, compiled = json.loads(both.stdout)
     assert direct == compiled == fine.json["output"], both.stderr
+
+
+def test_artifacts_are_listed_and_fetched(bench: Bench, tmp_path: Path) -> None:
+    run = bench.segue("run", "bench", "-p", "count=1", "--json").json["run"]
+    assert bench.segue("artifacts", run).out.splitlines() == [
+        "STEP   NAME               SIZE     TYPE",
+        "judge  plots/größe 1.png  2.9 MiB  image/png",
+        "judge  report.html        13 B     text/html",
+    ]
+    assert [each["name"] for each in bench.segue("artifacts", run, "judge", "--json").json] == [
+        "plots/größe 1.png",
+        "report.html",
+    ]
+    assert bench.segue("artifacts", run, "say").out == "STEP  NAME  SIZE  TYPE\n"
+    file = tmp_path / "image.png"
+    ended = bench.segue("artifacts", run, "judge", "--get", "plots/größe 1.png", "-o", file)
+    assert ended.out == f"{file}: 2.9 MiB, image/png\n"
+    assert file.read_bytes() == b"\0" * 3_000_000
+    assert [each.name for each in tmp_path.iterdir()] == ["image.png"], "nothing is left beside it"
+
+    ended = bench.segue("artifacts", run, "judge", "--get", "none.txt")
+    assert (ended.code, ended.out) == (2, "")
+    assert 'The step judge has no artifact "none.txt".' in ended.err
+    assert "It left plots/größe 1.png, report.html." in ended.err
+    ended = bench.segue("artifacts", run, "judge", "--get", "report.html", "-o", tmp_path / "no" / "x")
+    assert "cannot be written: No such file or directory" in ended.err
+    assert "segue artifacts RUN STEP --get NAME -o FILE" in bench.segue("artifacts", run, "--get", "x").err
+
+
+CACHED = """
+segue: 1
+name: cached
+params: {n: {type: integer, default: 1}}
+defaults: {cache: true}
+steps:
+  slow:
+    map: {over: [1, 2, 1]}
+    run: |
+      echo "computing $N"
+      echo "n=$N" >> "$SEGUE_OUTPUT"
+      echo "$N" > "$SEGUE_ARTIFACTS/n.txt"
+    env: {N: "${{ item * params.n }}"}
+  last: {needs: slow, run: echo done, cache: false}
+output: "${{ steps.slow.output.map(x, x.n) }}"
+"""
+
+
+def test_an_output_is_reused_shown_listed_and_cleared(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "cached.yaml"
+    file.write_text(CACHED)
+    first = bench.segue("run", file, "--json").json
+    second = bench.segue("run", file, "--json").json
+    assert first["output"] == second["output"] == ["1", "2", "1"]
+    run = second["run"]
+    reasons = {step.key: step.reason for step in bench.client.get_run(run).steps}
+    assert reasons["slow[1]"] == f"reused from run {first['run']}, step slow[1]"
+    assert reasons["slow[0]"] in [f"reused from run {first['run']}, step slow[{item}]" for item in (0, 2)]
+    assert (reasons["slow[2]"], reasons["last"]) == (reasons["slow[0]"], "succeeded")
+    assert bench.segue("logs", run, "slow[1]").err == f"[segue] {reasons['slow[1]']}\n"
+    [artifact] = bench.segue("artifacts", run, "slow[1]").out.splitlines()[1:]
+    assert artifact.split() == ["slow[1]", "n.txt", "2", "B", "text/plain"]
+    assert bench.client.output(run, "slow[1]") == {"n": "2"}
+
+    listed = bench.segue("cache", "list", "cached").out.splitlines()
+    assert listed[0].split() == ["WORKFLOW", "STEP", "KEY", "STATE", "AGE", "RUN", "AS"]
+    assert len(listed) == 3
+    assert all(line.split()[-2] == first["run"] for line in listed[1:])
+    assert [each["state"] for each in bench.segue("cache", "list", "cached", "slow", "--json").json] == ["done"] * 2
+    assert bench.segue("cache", "clear", "cached", "slow").out == "2 outputs of cached, step slow cleared\n"
+    assert len(bench.segue("cache", "list", "cached").out.splitlines()) == 1
+    third = bench.segue("run", file, "--json").json["run"]
+    assert bench.client.get_run(third).step("slow[1]").reason == "succeeded"
+    assert "computing 2" in bench.segue("logs", third, "slow[1]").out
+
+    rerun = bench.client.rerun(run, ["last"])
+    assert bench.client.wait(rerun.run.id, 60).state == "succeeded"
+    assert bench.client.output(rerun.run.id, "slow") == [{"n": "1"}, {"n": "2"}, {"n": "1"}]

@@ -270,3 +270,29 @@ async def test_the_async_client_does_the_same(bench: Bench, tmp_path: Path) -> N
         assert run.startswith("bench-event-")
         with pytest.raises(NotFound):
             await client.get_run("none")
+
+
+async def test_an_artifact_is_saved_whole_or_not_at_all(bench: Bench, tmp_path: Path) -> None:
+    run = bench.client.run("bench", {"count": 1}, wait=True)
+    file = tmp_path / "report.html"
+    async with AsyncClient(address=bench.client.address) as client:
+        [image, report] = await client.artifacts(run.id, "judge")
+        assert (report.name, report.size, report.type) == ("report.html", 13, "text/html")
+        assert image.size == 3_000_000
+        assert await client.save_artifact(run.id, "judge", "report.html", file) == report
+        with pytest.raises(NotFound, match="no artifact"):
+            await client.save_artifact(run.id, "say", "report.html", file)
+    assert file.read_text() == "<p>false</p>\n"
+
+
+def test_a_damaged_artifact_leaves_what_was_there(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bench.client.run("bench", {"count": 1}, wait=True)
+    file = tmp_path / "report.html"
+    file.write_text("before")
+    for chunks, message in (([b"<p>false</p>!"], "its sha256 differs"), ([b"<p>"], "was cut off after 3 bytes of 13")):
+        monkeypatch.setattr(bench.client._transport, "chunks", lambda *_, given=chunks: iter(given))
+        with pytest.raises(UnexpectedAnswer, match=message):
+            bench.client.save_artifact(run.id, "judge", "report.html", file)
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("report.html", "before")]

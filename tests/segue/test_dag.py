@@ -274,6 +274,9 @@ def test_a_map_hands_its_item_to_a_python_step_unless_the_step_says_how(tmp_path
         ('timeout={"run": 60, "queue": timedelta(days=1)}', {"timeout": {"run": "1m", "queue": "1d"}}),
         ('execution_timeout=60, timeout={"queue": "6h"}', {"timeout": {"run": "1m", "queue": "6h"}}),
         ('condition="params.x > 1"', {"if": "${{ params.x > 1 }}"}),
+        ("cache=True", {"cache": True}),
+        ('cache={"ttl": timedelta(days=7)}', {"cache": {"ttl": "7d"}}),
+        ('artifacts=["*.png", "a/b"]', {"artifacts": ["*.png", "a/b"]}),
         ("depends_on_past=False, email_on_failure=False", {}),
     ],
 )
@@ -287,7 +290,8 @@ def test_a_step_completes_its_retry_and_timeout_from_the_dags(tmp_path: Path) ->
         tmp_path,
         """
         with DAG("flow", default_args={"retries": 5, "retry_delay": 7, "timeout": {"queue": "1h"},
-                                       "trigger_rule": "all_done", "env": {"A": "1"}}):
+                                       "trigger_rule": "all_done", "env": {"A": "1"},
+                                       "cache": {"ttl": "1h"}}):
             a = EmptyOperator()
             b = EmptyOperator(retries=1, execution_timeout=60, trigger_rule="all_success")
         """,
@@ -296,6 +300,7 @@ def test_a_step_completes_its_retry_and_timeout_from_the_dags(tmp_path: Path) ->
         "retry": {"attempts": 6, "delay": "7s"},
         "timeout": {"queue": "1h"},
         "env": {"A": "1"},
+        "cache": {"ttl": "1h"},
     }
     assert definition["steps"] == {
         "a": {"uses": "noop", "trigger_rule": "all_done"},

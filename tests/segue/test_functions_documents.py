@@ -25,7 +25,8 @@ class Report:
 @step
 def load(name: str = "x") -> dict: ...
 
-@step(queue="gpu", retries=2, retry_delay="5s", timeout="1h", limit=4, env={"A": "1"})
+@step(queue="gpu", retries=2, retry_delay="5s", timeout="1h", limit=4, env={"A": "1"},
+      cache={"ttl": "7d"}, artifacts=["*.png"])
 def train(data, depth: int = 1):
     \"\"\"Train a model.
 
@@ -70,6 +71,8 @@ def test_a_call_is_a_step_with_its_arguments_by_name(tmp_path: Path) -> None:
             "queue": "gpu",
             "retry": {"attempts": 3, "delay": "5s"},
             "timeout": "1h",
+            "cache": {"ttl": "7d"},
+            "artifacts": ["*.png"],
             "needs": {"load": True},
         },
         "train_2": {**steps["train"], "with": {"data": "${{ steps.load.output }}", "depth": "${{ params.n }}"}},

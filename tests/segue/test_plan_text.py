@@ -32,6 +32,8 @@ steps:
   boxed: {container: {image: trainer, command: [a]}}
   own: {run: echo, requirements: [numpy, pandas], isolation: sandbox}
   bare: {run: echo, requirements: [], isolation: {sandbox: {network: true}}}
+  boxed: {container: {image: trainer, command: [a]}, cache: {ttl: 7d}, artifacts: [plots, "*.bin"]}
+  ever: {run: echo, cache: true}
 finally:
   clean: {run: ./clean}
 """
@@ -71,6 +73,10 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "bare    shell on cpu: echo",
         "        in an environment of no packages",
         "        in a sandbox",
+        "        reuses an output of the same inputs for 7d",
+        "        keeps plots, *.bin",
+        "ever    shell on cpu: echo",
+        "        reuses an output of the same inputs",
         "finally, however the run ends:",
         "clean   shell on cpu: ./clean",
     ]

@@ -8,52 +8,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-FIXED_OUTPUTS = {"sql": "count", "notify": "sent"}
-"""A name in the output of each operator that fixes them."""
-IDS = ["a", "b", "train", "check-data", "Fetch", "in", "class", "item", "params", "run", "output", "x_y", "vars", "dag"]
-IDS += ["print", "event", "size", "has", "expr", "env", "a-b", "a_b", "match", "true", "secrets"]
-SECRETS = ["${{ secrets.TOKEN }}", "https://x/${{ secrets['TOKEN'] }}?n=${{ run.id }}", "http://${{ secrets.in_ }}"]
-VARIABLES = ["item", "hp", "row", "env", "json", "limit", "x", "class", "url"]
-PARAMS = ["dataset", "grid", "n", "class", "in_", "items", "_x", "name"]
-TEXTS = [
-    "",
-    "x",
-    "no",
-    "on",
-    "12:30",
-    "010",
-    "null",
-    "true",
-    "~",
-    "a: b",
-    "a #b",
-    "- a",
-    "#",
-    "{",
-    "}}",
-    "'",
-    '"',
-    "\\",
-]
-TEXTS += [
-    "two words",
-    " lead",
-    "trail ",
-    "tab\there",
-    "line\nline",
-    "line\nline\n",
-    "\n\nx\n\n",
-    "a\n  b\n c",
-    "é ü ß",
-    "🙂",
-]
-TEXTS += ["\u2028", "\x85", "%", "@x", "`", "!x", "&x", "*x", "?", "|", ">", "=", "<<", "1e5", "0x1F", "-", "---", ".5"]
-TEXTS += ['"""', "'''", 'say "hi"', "it's", "\\n", "$HOME", "{a}", "a, b", "[x]", "key:", "\ttab", "a\n\tb", "end\\"]
-RULES = ["all_success", "all_failed", "all_done", "one_success", "none_failed", "always", "none_skipped"]
-DURATIONS = ["500ms", "10s", "5m", "1h30m", "1d", "0.5h"]
-OPERATORS = ["sql", "notify", "ssh"]
-KINDS = ["run", "python", "http", "job", "noop", "workflow", "wait", "approve", "container", *OPERATORS]
-RELATIONS = ["==", "!=", "<", "<=", ">", ">="]
+from tests.translator.random_words import (
+    DURATIONS,
+    FIXED_OUTPUTS,
+    IDS,
+    KINDS,
+    OPERATORS,
+    PARAMS,
+    RELATIONS,
+    RULES,
+    SECRETS,
+    TEXTS,
+    VARIABLES,
+    meaningless,
+)
+
 SHRINKS = bool(os.environ.get("SEGUE_SHRINK"))
 """Set it where a test has failed, and the definition that it shows is large."""
 
@@ -152,14 +121,13 @@ class Maker:
             "retry": self.retry(),
             "timeout": self.timeout(),
             "output": self.output(kind, scope),
+            "cache": self.one([True, False, {"ttl": self.one(DURATIONS)}, {}]),
+            "artifacts": self.one(["*.png", ["plots/**", "./no", "a b/[x].txt"], []]),
         }
         if kind in ("run", "python"):
             optional |= {"requirements": self.requirements(), "isolation": self.isolation()}
-        if kind in ("workflow", "wait", "approve"):
-            for key in ("queue", "resources", "retry", "timeout", "output"):
-                del optional[key]
-        if kind in ("wait", "approve"):
-            del optional["priority"]
+        for key in meaningless(kind, "secrets" in str(made)):
+            del optional[key]
         made |= self.chosen(optional)
         needs = {need: self.edge(need) for need in self.some([each for each in self.done if each not in self.main], 3)}
         if needs:
@@ -283,6 +251,7 @@ class Maker:
         scope = ["params." + name for name in self.params if name.isidentifier() and name != "class"] + ["vars.API"]
         env = {"LEVEL": self.template(scope, empty=False), "B": "x"}
         made = {"queue": "cpu", "retry": self.retry(), "timeout": self.timeout(), "env": env}
+        made |= {"cache": self.one([True, {"ttl": "1d"}])}
         made |= {"priority": self.random.randint(1, 5), "resources": self.resources()}
         return self.chosen(made | {"requirements": self.requirements(), "isolation": self.isolation()})
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 SCRIPT = "<script>window.hacked = 1</script>"
 IMAGE = '<img src="x" onerror="window.hacked = 2">'
+PIXELS = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAEElEQVR4nGNQaHCAIAY4CwAz1AVBh3zDkQAAAABJRU5ErkJggg=="
+"""A PNG, 3 wide and 2 high."""
 
 BRANCHES = f"""
 segue: 1
@@ -22,6 +24,8 @@ steps:
       while [ ! -e "$GATE/collect" ]; do sleep 0.05; done
       echo 'last line'
       echo '<h1>a report</h1>' > "$SEGUE_ARTIFACTS/report.html"
+      echo '<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked = 3"/>' > "$SEGUE_ARTIFACTS/drawing.svg"
+      echo '{PIXELS}' | base64 -d > "$SEGUE_ARTIFACTS/pixels.png"
       echo "quality=$QUALITY" >> "$SEGUE_OUTPUT"
       echo 'note={IMAGE}' >> "$SEGUE_OUTPUT"
     env: {{GATE: "${{{{ params.gate }}}}", QUALITY: "${{{{ params.quality }}}}"}}

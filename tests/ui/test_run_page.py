@@ -175,6 +175,24 @@ async def test_an_artifact_is_downloaded(open_page: OpenPage, finished_run: str)
     assert (await download.path()).read_text() == "<h1>a report</h1>\n"
 
 
+async def test_artifacts_stand_beside_the_output_and_only_pixels_are_shown(
+    open_page: OpenPage, finished_run: str
+) -> None:
+    opened = await open_page(f"/runs/{finished_run}?step=collect&tab=output")
+    page = opened.page
+    artifacts = page.locator("[data-test=artifacts]")
+    await expect(artifacts.locator("li")).to_have_count(3)
+    await expect(artifacts.locator("li").first).to_contain_text("image/svg+xml")
+    await expect(artifacts.locator("img")).to_have_count(1)
+    picture = artifacts.get_by_alt_text("pixels.png")
+    await expect(picture).to_be_visible()
+    await expect(picture).to_have_js_property("naturalWidth", 3)
+    assert await page.evaluate("window.hacked") is None
+    async with page.expect_download() as started:
+        await artifacts.get_by_role("button", name="drawing.svg").click()
+    assert (await started.value).suggested_filename == "drawing.svg"
+
+
 async def test_a_failure_is_told_in_the_header_with_a_way_to_its_step(open_page: OpenPage, failed_run: str) -> None:
     opened = await open_page(f"/runs/{failed_run}")
     page = opened.page
@@ -227,7 +245,7 @@ async def test_what_users_write_stays_text(open_page: OpenPage, finished_run: st
     await expect(page.get_by_text(f"first line {SCRIPT}")).to_be_visible()
     await page.get_by_role("link", name="output").click()
     await expect(page.locator(".json")).to_contain_text("window.hacked = 2")
-    await expect(page.locator("main img, main script")).to_have_count(0)
+    await expect(page.locator("main img:not(.picture), main script")).to_have_count(0)
     assert await page.evaluate("window.hacked") is None
 
 

@@ -36,7 +36,7 @@ from workflows.messages import (
     TriggerUpdate,
 )
 from workflows.places import WhenFull, slots_id
-from workflows.plan import CONTROL_QUEUE, Concurrency, Map, Retry, Timeout
+from workflows.plan import CONTROL_QUEUE, Cache, Concurrency, Map, Retry, Timeout
 from workflows.trigger import SegueTrigger
 
 PRIVATE = {"identity", "stackTrace", "workerControlTaskQueue"}
@@ -360,6 +360,20 @@ async def secrets(house: House) -> Handle:
     )
 
 
+async def reused(house: House) -> Handle:
+    """A step and an item of a map whose outputs other runs have made, and a step that names files to keep."""
+    made = {"run": "before-1", "step": "a", "folder": "runs/before-1/a/000.001-00000000", "at": 1_700_000_000.0}
+    answer = {"value": {"n": 1}, "folder": "runs/x/a/000.001-00000000", "attempt": 1, "reused": made}
+    return await house.start(
+        plan(
+            step("a", inputs={"answer": answer}, cache=Cache(3_600.0)),
+            step("m", "a", map=Map([1, 2]), inputs={"answer": {**answer, "value": "${{ item }}"}}, cache=Cache()),
+            step("b", "m", inputs={"give": "${{ steps.m.output }}"}, artifacts=("plots",)),
+            output="${{ [steps.a.output, steps.b.output] }}",
+        )
+    )
+
+
 async def ends_in_time(house: House) -> Handle:
     """A run whose history becomes too long, while a step waits for news and another for an answer: the first part."""
     names = [f"s{number}" for number in range(14)]
@@ -395,7 +409,7 @@ BEHAVIOURS: dict[str, Callable[[House], Awaitable[Handle]]] = {
         *(chain, branch, fan_out, retry, failure, cancel, deadline, lost_worker, scheduled, trigger),
         *(waits, approval, children, hold, stop_on_failure),
         *(decided_events, waited, refused, slots, secrets),
-        *(retried, operated, rerun, ends_in_time, begun_anew, placed),
+        *(retried, operated, rerun, ends_in_time, begun_anew, placed, reused),
     )
 }
 

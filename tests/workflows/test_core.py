@@ -13,7 +13,7 @@ from workflows.core import MAX_GENERATIONS
 from workflows.exchange import Place, RoomChanged, RunStarted, StepSucceeded
 from workflows.graph import PlanInvalid
 from workflows.messages import MAX_TASK_BYTES, RunRequest, StepResult
-from workflows.plan import MAX_MAP_ITEMS, MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS, Map
+from workflows.plan import MAX_MAP_ITEMS, MAX_PARALLEL_LIMIT, MAX_PLAN_STEPS, Cache, Map
 from workflows.state import begin
 
 STORED = {"$segue": "json", "key": "runs/x/a/000.001-1/output.json", "size": 40_000, "sha256": "ab"}
@@ -684,3 +684,19 @@ def test_no_more_steps_are_in_flight_than_there_is_room_for_and_none_starts_wher
     assert (len(run.flying), len(run.timers)) == (0, 0)
     run.send(RoomChanged(run.now, None))
     assert (len(run.flying), len(run.timers)) == (4, 1)
+
+
+def test_an_output_that_was_reused_says_where_it_was_made() -> None:
+    made = {"run": "demo-0", "step": "a", "folder": "runs/demo-0/a/000.001-1", "at": 5.0}
+    run = Drive(step("a", cache=Cache(60.0)), step("m", "a", map=Map([1, 2]), artifacts=("x",), cache=Cache()))
+    task = run.flying["a"][1]
+    assert (task.cache, task.artifacts) == ({"ttl": 60.0}, [])
+    run.succeed("a", {"n": 1}, reused=made)
+    ended = run.transitions[-4]
+    assert (ended.key, ended.state, ended.reason) == ("a", "succeeded", "reused from run demo-0, step a")
+    assert ended.detail == {"reused": made}
+    assert (run.flying["m[0]"][1].cache, run.flying["m[0]"][1].artifacts) == ({}, ["x"])
+    run.succeed("m[1]", reused={**made, "step": "m[7]"}, attempt=2)
+    assert run.transitions[-1].reason == "reused from run demo-0, step m[7]"
+    run.succeed("m[0]")
+    assert [each.reason for each in run.transitions[-3:-1]] == ["succeeded", "2 of 2 items succeeded"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from workflows.plan import Code, Concurrency, Edge, Map, Plan, Retry, Step, Timeout, Trigger
+from workflows.plan import Cache, Code, Concurrency, Edge, Map, Plan, Retry, Step, Timeout, Trigger
 
 PLAN = Plan(
     workflow="train-digits",
@@ -20,7 +20,10 @@ PLAN = Plan(
             retry=Retry(3, unless=("ValueError",)),
             timeout=Timeout(run=5.0, total=9.0),
             output={"x": {"schema": {"type": "number"}}},
+            artifacts=("plots", "*.html"),
+            cache=Cache(60.0),
         ),
+        Step("c", "noop", cache=Cache()),
     ),
     params={"x": {"type": "string", "default": "é"}},
     triggers=(Trigger("event", {"name": "published"}, {"x": "${{ event.x }}"}),),
@@ -35,6 +38,11 @@ def test_a_plan_survives_json() -> None:
     document = json.loads(json.dumps(PLAN.to_json()))
     assert Plan.from_json(document) == PLAN
     assert Plan.from_json(document).content_hash == PLAN.content_hash
+
+
+def test_a_cache_without_a_bound_is_not_none() -> None:
+    assert Plan.from_json(PLAN.compact()) == PLAN
+    assert Plan.from_json(PLAN.compact()).steps[2].cache == Cache()
 
 
 def test_the_content_hash_changes_with_any_part_of_the_plan() -> None:

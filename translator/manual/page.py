@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from translator import keys
 from translator.manual.entries import Entry, Group
 from translator.manual.table import BY_NAME, GROUPS
 
@@ -63,8 +62,7 @@ def _group(group: Group) -> str:
 
 def _row(entry: Entry, group: Group) -> str:
     default = f"`{_cell(entry.default)}`" if entry.default else "required" if entry.key in group.required else ""
-    later = "" if entry.key in getattr(keys, group.name).known else "**Not yet.** "
-    return f"| `{entry.key}` | {_cell(entry.type)} | {default} | {later}{_cell(entry.meaning)} |\n"
+    return f"| `{entry.key}` | {_cell(entry.type)} | {default} | {_cell(entry.meaning)} |\n"
 
 
 def _cell(text: str) -> str:

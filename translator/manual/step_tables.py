@@ -122,7 +122,14 @@ STEP = Group(
             "A duration bounds one attempt; the mapping has more.",
             "24h",
         ),
-        Entry("cache", VALUES, "mapping", "Reuse of an earlier output for the same code and inputs."),
+        Entry(
+            "cache",
+            either({"type": "boolean"}, group("CACHE")),
+            "`true`, `false` or mapping",
+            "The same code, given the same inputs in the same environment, is not run again: the output that it gave "
+            "before is reused, and what computes it now is waited for. See [artifacts and cache](outputs.md).",
+            "false",
+        ),
         Entry(
             "isolation",
             ISOLATED,
@@ -145,8 +152,22 @@ STEP = Group(
             "mapping of names to JSON Schemas; for `http`, to expressions",
             "What it declares: a schema types and checks a value; an expression over `response` computes one.",
         ),
-        Entry("artifacts", TEXTS, "glob pattern, or a list of them", "Files that are kept."),
+        Entry(
+            "artifacts",
+            TEXTS,
+            "glob pattern, or a list of them",
+            "Files that a shell, Python or container step must leave in the folder in which it runs, and that are kept "
+            "besides all those in `$SEGUE_ARTIFACTS`. `*` stands for any name, `**/` for folders, the name of a folder "
+            "for all files in it. A pattern that fits no file fails the step. See [artifacts and "
+            "cache](outputs.md).",
+        ),
     ),
+)
+CACHE = Group(
+    "CACHE",
+    "cache",
+    "How long an output may be reused. `true` in the place of the mapping sets no bound.",
+    (Entry("ttl", DURATION, "duration", "The age up to which an output is reused.", "any age"),),
 )
 MAP = Group(
     "MAP",
@@ -300,4 +321,4 @@ SANDBOX = Group(
     (Entry("network", {"type": "boolean"}, "`true` or `false`", "Whether it has the machine's network.", "false"),),
 )
 
-STEP_GROUPS = (STEP, MAP, HTTP, REQUEST, POLL, CALLBACK, CALL, WAIT, WAIT_EVENT, APPROVE, ISOLATION, SANDBOX)
+STEP_GROUPS = (*(STEP, CACHE, MAP, HTTP, REQUEST, POLL, CALLBACK, CALL, WAIT, WAIT_EVENT, APPROVE, ISOLATION, SANDBOX),)

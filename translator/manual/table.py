@@ -177,7 +177,12 @@ DEFAULTS = Group(
         Entry("timeout", either(DURATION, group("TIMEOUT")), "duration or mapping", "As of a step."),
         Entry("retry", group("RETRY"), "mapping", "As of a step."),
         Entry("env", VALUES, "mapping of names to values", "Environment variables of steps that have any."),
-        Entry("cache", VALUES, "mapping", "As of a step."),
+        Entry(
+            "cache",
+            either({"type": "boolean"}, group("CACHE")),
+            "`true`, `false` or mapping",
+            "As of a step; of those that compute something and read no secrets.",
+        ),
         Entry("isolation", ISOLATED, "text or mapping", "As of a step."),
         Entry("requirements", REQUIREMENTS, "path, or list of texts", "As of a step."),
     ),

@@ -39,6 +39,8 @@ OPTIONS = {
     "output": "output",
     "requirements": "requirements",
     "isolation": "isolation",
+    "cache": "cache",
+    "artifacts": "artifacts",
 }
 """Keys of a step, and the arguments that say the same."""
 _ORDER = (
@@ -61,6 +63,8 @@ _ORDER = (
         "trigger_rule",
         "if",
         "output",
+        "cache",
+        "artifacts",
     ),
     *("requirements", "isolation", "description"),
 )
@@ -100,7 +104,7 @@ NOT_VARIABLES = frozenset(
         ),
         *("event", "by", "quorum", "on_timeout", "form", "image", "command", "entrypoint", "workdir", "pull"),
         *("connection", "sql", "parameters", "inline", "format", "to", "title", "text", "host", "port", "user"),
-        *("key", "known_hosts", "requirements", "isolation"),
+        *("key", "known_hosts", "cache", "artifacts", "requirements", "isolation"),
     }
 )
 """Names that `.expand(name=...)` cannot have, because an operator's argument is called so."""

@@ -19,7 +19,13 @@ WIDTH = 120
 _INNER = {
     "WORKFLOW": {"concurrency": "CONCURRENCY", "defaults": "DEFAULTS", "code": "CODE"},
     "TRIGGER": {"schedule": "SCHEDULE", "event": "EVENT"},
-    "DEFAULTS": {"resources": "RESOURCES", "retry": "RETRY", "timeout": "TIMEOUT", "isolation": "ISOLATION"},
+    "DEFAULTS": {
+        "resources": "RESOURCES",
+        "retry": "RETRY",
+        "timeout": "TIMEOUT",
+        "isolation": "ISOLATION",
+        "cache": "CACHE",
+    },
     "STEP": {
         "http": "HTTP",
         "container": "CONTAINER",
@@ -28,6 +34,7 @@ _INNER = {
         "resources": "RESOURCES",
         "retry": "RETRY",
         "timeout": "TIMEOUT",
+        "cache": "CACHE",
         "wait": "WAIT",
         "approve": "APPROVE",
         "isolation": "ISOLATION",

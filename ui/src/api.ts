@@ -5,7 +5,7 @@
  * address bar at once. It is sent as a bearer token and appears nowhere else.
  */
 import { signal } from "@preact/signals";
-import type { Json, JsonObject, LogPage, Run, RunPage, StepFile, Workflow, WorkflowSummary, WorkflowVersion } from "./types.ts";
+import type { ArtifactPage, Json, JsonObject, LogPage, Run, RunPage, StepFile, Workflow, WorkflowSummary, WorkflowVersion } from "./types.ts";
 
 const STORED = "segue.key";
 const PATIENCE_MS = 8_000;
@@ -137,7 +137,15 @@ export const api = {
     json<Json>(`/runs/${at(run)}/steps/${at(step)}/output`, { signal }),
   files: (run: string, step: string, signal?: AbortSignal) =>
     json<{ files: StepFile[] }>(`/runs/${at(run)}/steps/${at(step)}/files`, { signal }),
+  artifacts: (run: string, step: string, signal?: AbortSignal) =>
+    json<ArtifactPage>(`/runs/${at(run)}/steps/${at(step)}/artifacts${query({ limit: "200" })}`, { signal }),
 };
+
+/** Fetches an image with the key, and returns an address for it whose type is the one given, whatever is in it. */
+export async function picture(path: string, type: string, signal: AbortSignal): Promise<string> {
+  const data = await (await request(path, { signal })).arrayBuffer();
+  return URL.createObjectURL(new Blob([data], { type }));
+}
 
 /** Fetches a file with the key, which a plain link could not send, and hands it to the browser as a download. */
 export async function download(path: string, name: string): Promise<void> {
@@ -154,6 +162,10 @@ export async function download(path: string, name: string): Promise<void> {
 
 export function filePath(run: string, step: string, name: string): string {
   return `/runs/${at(run)}/steps/${at(step)}/files/${name.split("/").map(at).join("/")}`;
+}
+
+export function artifactPath(run: string, step: string, name: string): string {
+  return `/runs/${at(run)}/steps/${at(step)}/artifacts/${name.split("/").map(at).join("/")}`;
 }
 
 export function outputPath(run: string, step: string): string {

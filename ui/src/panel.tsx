@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { Approval, Hold, Skip } from "./answers.tsx";
 import { api, ApiError, filePath } from "./api.ts";
+import { Artifacts } from "./artifacts.tsx";
 import { elapsed } from "./clock.ts";
 import { bytes, moment } from "./format.ts";
 import { Digest, Download, JsonTree } from "./json.tsx";
@@ -57,7 +58,12 @@ export function StepPanel({ run, group, record, all }: Props) {
       <div class={`panel-body ${tab}`}>
         {tab === "why" && <Why run={run} group={group} record={record} all={all} />}
         {tab === "logs" && <Logs run={run} group={group} record={record} />}
-        {tab === "output" && <Output run={run} record={record} />}
+        {tab === "output" && (
+          <>
+            <Output run={run} record={record} />
+            <Artifacts run={run} record={record} />
+          </>
+        )}
         {tab === "files" && <Files run={run} record={record} />}
       </div>
     </aside>

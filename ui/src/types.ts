@@ -156,6 +156,20 @@ export interface StepFile {
   kind: "artifact" | "file" | "bytes";
 }
 
+export interface Artifact {
+  name: string;
+  size: number;
+  sha256: string | null;
+  type: string;
+}
+
+export interface ArtifactPage {
+  artifacts: Artifact[];
+  /** The attempt that made them: another run's, where its output was reused. */
+  made_by: { run: string; step: string } | null;
+  next: string | null;
+}
+
 export const RUN_STATES: RunState[] = ["pending", "running", "paused", "succeeded", "failed", "cancelled"];
 const ENDED = new Set<State>(["succeeded", "failed", "upstream_failed", "skipped", "cancelled"]);
 
