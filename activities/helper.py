@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.attempt import Attempt
+from activities.endings import how_it_ended
 from activities.errors import StepFailed
 from activities.process import GRACE_SECONDS, Command, base_environment
 from activities.references import Outputs

@@ -31,7 +31,7 @@ async def until_it_waits(running: Any) -> str:
     async with asyncio.timeout(30):
         while True:
             for details in running.heartbeats:
-                if len(details) > 1:
+                if details:
                     return str(details[0][WAITS])
             await asyncio.sleep(0.01)
 
