@@ -191,7 +191,7 @@ async def test_next_attempt_goes_on_with_the_job(
     await polled(service, "1")
     running.stop_worker()
     failure = await steps.failure(task)
-    assert (failure.type, failure.non_retryable) == ("WorkerLost", False)
+    assert (failure.type, failure.non_retryable) == ("WorkerLost", True)
     assert service.seen("DELETE") == [], "the job is left running for the next attempt"
     service.jobs["1"]["state"] = "done"
     result = await steps.run("http", info=info, action=job(service), generation=generation)
