@@ -9,9 +9,16 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import Any, TypeAlias, cast
 
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from workflows.expressions import pattern_matches
+from workflows.expressions.errors import ExpressionError
 from workflows.messages import REFERENCE
 
 JSON: TypeAlias = Any
@@ -79,10 +86,10 @@ def check_value(schema: dict[str, Any], value: JSON, path: str) -> list[ParamPro
     problem = _not_json(value)
     if problem is not None:
         return [ParamProblem(path, problem)]
-    # Here, because jsonschema takes longer to import than all of a translation, and many definitions need none.
-    from workflows.schema_check import problems_of
-
-    return problems_of(schema, value, path)
+    try:
+        return [_problem(error, path) for error in islice(_Validator(schema).iter_errors(value), MAX_PROBLEMS)]
+    except ExpressionError as error:
+        return [ParamProblem(path, f"cannot be checked: {error.message}")]
 
 
 def coerce_text(schemas: dict[str, dict[str, Any]], given: dict[str, str]) -> dict[str, JSON]:
@@ -102,7 +109,7 @@ def coerce_text(schemas: dict[str, dict[str, Any]], given: dict[str, str]) -> di
             values[name] = _from_text(text, types)
         except ValueError as error:
             why = f": {error}" if error.args else ""
-            message = f"{shown(text)} is not {listed(types)}{why}{_beyond_type(schemas[name])}"
+            message = f"{_shown(text)} is not {_listed(types)}{why}{_beyond_type(schemas[name])}"
             problems.append(ParamProblem(f"params.{name}", message))
     if problems:
         raise ParamsError(problems)
@@ -118,7 +125,7 @@ def _from_text(text: str, types: list[str]) -> JSON:
     except (ValueError, RecursionError) as error:
         value = _BOOLEANS.get(text, text) if "boolean" in types else text
         problem = _json_problem(text, error)
-    if not types or any(_is_type(value, name) for name in types):
+    if not types or any(_Validator.TYPE_CHECKER.is_type(value, name) for name in types):
         return value
     if "string" in types:
         return text
@@ -128,7 +135,7 @@ def _from_text(text: str, types: list[str]) -> JSON:
 def _beyond_type(schema: dict[str, Any]) -> str:
     """Return what else a schema asks for, to be said with what is wrong."""
     asked = {key: value for key, value in schema.items() if key not in _FOR_PEOPLE}
-    return f" (its schema is {shown(asked)})" if set(asked) - {"type"} else ""
+    return f" (its schema is {_shown(asked)})" if set(asked) - {"type"} else ""
 
 
 _FOR_PEOPLE = ("default", "description", "title", "examples")
@@ -169,11 +176,62 @@ def _type_of(value: JSON) -> str:
     return kinds.get(type(value), "null")
 
 
-def _is_type(value: JSON, name: str) -> bool:
-    """Tell whether a value is of a type of JSON Schema, where 2.0 is an integer."""
-    kind = _type_of(value)
-    whole = kind == "integer" or (kind == "number" and value.is_integer())
-    return kind == name or (name == "integer" and whole) or (name == "number" and kind == "integer")
+def _pattern(validator: Any, pattern: str, instance: JSON, schema: Any) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not pattern_matches(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _unique(validator: Any, unique: bool, instance: JSON, schema: Any) -> Iterator[ValidationError]:
+    # The validator's own way compares each item with each other when they cannot be sorted.
+    if unique and isinstance(instance, list):
+        texts = {json.dumps(item, sort_keys=True) for item in instance}
+        if len(texts) < len(instance):
+            yield ValidationError("items are not unique")
+
+
+_Validator = cast(Any, extend)(
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
+)  # jsonschema leaves it untyped
+
+
+def _problem(error: ValidationError, path: str) -> ParamProblem:
+    for part in error.absolute_path:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return ParamProblem(path[:200], _message(error))
+
+
+def _message(error: ValidationError) -> str:
+    """Say what is wrong in our words; the validator's own text repeats the whole value."""
+    wanted: Any = error.validator_value
+    value = _shown(error.instance)
+    match error.validator:
+        case "type":
+            return f"{value} is not {_listed([wanted] if isinstance(wanted, str) else list(wanted))}"
+        case "enum":
+            return f"{value} is none of {', '.join(_shown(item) for item in list(wanted)[:20])}"
+        case "const":
+            return f"{value} is not {_shown(wanted)}"
+        case "minimum":
+            return f"{value} is less than {_shown(wanted)}"
+        case "maximum":
+            return f"{value} is more than {_shown(wanted)}"
+        case "minLength" | "minItems" | "minProperties":
+            return f"{value} is shorter than {_shown(wanted)}"
+        case "maxLength" | "maxItems" | "maxProperties":
+            return f"{value} is longer than {_shown(wanted)}"
+        case "pattern":
+            return f"{value} does not match the pattern {_shown(wanted)}"
+        case "uniqueItems":
+            return f"{value} has the same item twice"
+        case "required":
+            missing = [name for name in wanted if name not in cast(Any, error.instance)]
+            return f"{', '.join(_shown(name) for name in missing[:5])} is missing"
+        case "additionalProperties":
+            instance, schema = cast(Any, error.instance), cast(Any, error.schema)
+            unknown = [name for name in instance if name not in schema.get("properties", {})]
+            return f"{', '.join(_shown(name) for name in unknown[:5])} is not expected"
+        case _:
+            return f"{value} does not fit {error.validator}: {_shown(wanted)}"
 
 
 def _unknown(name: str, schemas: dict[str, dict[str, Any]], what: str) -> ParamProblem:
@@ -184,17 +242,15 @@ def _unknown(name: str, schemas: dict[str, dict[str, Any]], what: str) -> ParamP
 
 def _wanted(schema: dict[str, Any]) -> str:
     types = _types(schema)
-    return f" ({listed(types)})" if types else ""
+    return f" ({_listed(types)})" if types else ""
 
 
-def listed(types: list[str]) -> str:
-    """Return the names of types as a sentence has them: `a string or an integer`."""
+def _listed(types: list[str]) -> str:
     names = {"null": "null"} | {name: f"an {name}" for name in ("integer", "array", "object")}
     return " or ".join(names.get(name, f"a {name}") for name in types)
 
 
-def shown(value: JSON) -> str:
-    """Return a value as JSON, at most 80 characters of it."""
+def _shown(value: JSON) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else text[:77] + "..."
 

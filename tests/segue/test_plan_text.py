@@ -29,7 +29,6 @@ steps:
   newest: {workflow: other}
   each: {run: echo, map: [{over: [[1]], as: x, limit: 4, min_success: 80%}, {over: "${{ x }}", as: y}]}
   login: {uses: ./auth.yaml}
-  boxed: {container: {image: trainer, command: [a]}}
   own: {run: echo, requirements: [numpy, pandas], isolation: sandbox}
   bare: {run: echo, requirements: [], isolation: {sandbox: {network: true}}}
   boxed: {container: {image: trainer, command: [a]}, cache: {ttl: 7d}, artifacts: [plots, "*.bin"]}
@@ -66,13 +65,13 @@ def test_every_kind_of_step_and_trigger_has_its_line() -> None:
         "        for each y in ${{ x }}",
         "login   python on cpu: m:login",
         "        from auth.yaml, sha256 e620bcbd5c36",
-        "boxed   container on cpu: trainer",
         "own     shell on cpu: echo",
         "        in an environment of numpy, pandas",
         "        in a sandbox without network",
         "bare    shell on cpu: echo",
         "        in an environment of no packages",
         "        in a sandbox",
+        "boxed   container on cpu: trainer",
         "        reuses an output of the same inputs for 7d",
         "        keeps plots, *.bin",
         "ever    shell on cpu: echo",

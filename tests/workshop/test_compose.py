@@ -121,7 +121,7 @@ def test_the_embedded_server_is_tuned_like_this_one(tmp_path: Path) -> None:
     assert given, "the embedded server is not tuned at all"
     for setting in given:
         name, _, value = setting.partition("=")
-        assert tuned[name] == [{"value": int(value)}], setting
+        assert tuned[name] == [{"value": yaml.safe_load(value)}], setting
 
 
 def test_every_flag_of_the_object_store_is_one_that_it_knows(compose: dict[str, Any]) -> None:
