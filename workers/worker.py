@@ -103,8 +103,6 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
             deployment_config=BUILD,
             # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
             workflow_runner=UnsandboxedWorkflowRunner(),
-            # A mistake of ours must end the run with its cause, not leave it retrying its task in silence.
-            workflow_failure_exception_types=[Exception],
             workflow_task_poller_behavior=POLLERS,
             activity_task_poller_behavior=POLLERS,
             max_eager_activity_reservations_per_workflow_task=100,

@@ -1,0 +1,159 @@
+"""Runs that do not move for a reason that is not of their plan: what is said of them, and that they go on.
+
+In a Temporal namespace of their own, so that no other test's control worker is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from tests.api.conftest import Api, running_api, serving, settings_in
+from tests.api.samples import deployed, fresh, plan
+from workers import observer
+from workflows import interpreter
+from workflows.plan import Step
+from workflows.wire import CONVERTER
+
+PATIENCE = 30
+UNSERVED = "nobody serves the control queue"
+
+
+@pytest.fixture
+async def away(temporal: Client, temporal_port: int) -> Client:
+    """A client of a namespace that nobody has used."""
+    name = fresh("stuck")
+    keep = Duration()
+    keep.FromTimedelta(timedelta(days=1))
+    await temporal.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=keep)
+    )
+    client = await Client.connect(f"127.0.0.1:{temporal_port}", namespace=name, data_converter=CONVERTER)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await client.count_workflows()
+                return client
+            except RPCError:  # not every part of the server has heard of it
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def api(away: Client, tmp_path: Any, temporal_port: int) -> AsyncIterator[Api]:
+    """An API of that namespace."""
+    settings = settings_in(tmp_path, temporal_port).model_copy(update={"temporal_namespace": away.namespace})
+    async with running_api(settings) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observer, "QUIET_INTERVALS", 1)
+
+
+async def begun(api: Api) -> str:
+    made = await deployed(api.database, plan(fresh("w"), steps=(Step("ask", "approve", {}),)))
+    async with asyncio.timeout(PATIENCE):
+        while (answer := await api.http.post("/runs", json={"workflow": made.workflow})).status_code != 201:
+            assert answer.status_code == 503, answer.text
+            await asyncio.sleep(0.1)
+    return str(answer.json()["id"])
+
+
+async def until(api: Api, run: str, what: Any) -> Any:
+    """Return the run once this is true of it."""
+    async with asyncio.timeout(PATIENCE):
+        while not what(shown := await api.get(f"/runs/{run}")):
+            await asyncio.sleep(0.05)
+    return shown
+
+
+async def asked(api: Api, away: Client) -> str:
+    """Return a run that waits for an answer, whose control worker is gone."""
+    async with serving(api, away):
+        run = await begun(api)
+        await until(api, run, lambda shown: shown["steps"][0]["state"] == "running")
+    return run
+
+
+async def answered(api: Api, run: str) -> None:
+    answer = await api.http.post(f"/runs/{run}/steps/ask/answer", json={"approved": True})
+    assert answer.status_code == 202, answer.text
+
+
+async def test_a_run_without_a_control_worker_says_so_wherever_it_is_shown(api: Api, away: Client) -> None:
+    run = await begun(api)
+    shown = await until(api, run, lambda shown: shown["stuck"])
+    assert shown["stuck"].startswith(UNSERVED)
+    assert "segue worker --queue segue-control" in shown["stuck"]
+    assert shown["state"] == "pending"
+    listed = (await api.get("/runs"))["runs"]
+    assert [each["stuck"] for each in listed] == [shown["stuck"]]
+    refused = await api.http.post(f"/runs/{run}/pause", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "run_stuck")
+    assert shown["stuck"] in refused.json()["detail"]
+    async with serving(api, away):
+        await until(api, run, lambda shown: shown["stuck"] is None and shown["steps"][0]["state"] == "running")
+        await answered(api, run)
+        await until(api, run, lambda shown: shown["state"] == "succeeded")
+
+
+def unequal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the interpreter decide otherwise than it did."""
+    monkeypatch.setattr(interpreter, "RECORD_RUN", "another")
+
+
+def unable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the interpreter fail before it can say so of the run."""
+
+    def broken(arguments: Any) -> Any:
+        raise RuntimeError("no such plan")
+
+    monkeypatch.setattr(interpreter, "request_of", broken)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "says"), [(unequal, "of another version than the one that began it"), (unable, "RuntimeError: no such")]
+)
+async def test_a_run_at_which_the_control_worker_fails_is_stuck_until_a_better_one_comes(
+    api: Api, away: Client, monkeypatch: pytest.MonkeyPatch, mistake: Any, says: str
+) -> None:
+    run = await asked(api, away)
+    await answered(api, run)
+    with monkeypatch.context() as patch:
+        mistake(patch)
+        async with serving(api, away):
+            shown = await until(api, run, lambda shown: shown["stuck"])
+            assert says in shown["stuck"]
+            assert shown["state"] == "running", "a wrong worker ends no run"
+            refused = await api.http.post(f"/runs/{run}/pause", json={})
+            assert (refused.status_code, refused.json()["code"]) == (409, "run_stuck")
+            assert says in refused.json()["detail"]
+    async with serving(api, away):
+        await until(api, run, lambda shown: shown["state"] == "succeeded" and shown["stuck"] is None)
+    told = (await api.http.get(f"/runs/{run}/events")).text
+    assert says in told, "whoever watches the run hears of it"
+
+
+async def test_a_run_that_has_ended_goes_on_only_where_somebody_can_say_how_far_it_was(
+    api: Api, away: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(api, away):
+        run = await begun(api)
+        await until(api, run, lambda shown: shown["steps"][0]["state"] == "running")
+        assert (await api.http.post(f"/runs/{run}/cancel", json={})).status_code == 202
+        await until(api, run, lambda shown: shown["state"] == "cancelled")
+    monkeypatch.setattr("api.control_queue.SILENCE", timedelta(0))
+    monkeypatch.setattr("api.routes.operations.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("api.control_queue.KNOWN_SECONDS", 0.0)
+    refused = await api.http.post(f"/runs/{run}/retry", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "run_stuck")
+    assert UNSERVED in refused.json()["detail"]
