@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from temporalio.service import RPCError
 
 from tests.api.conftest import Api, running_api, serving, settings_in
 from tests.api.samples import deployed, fresh, plan
+from tests.segue.commands import segue
 from workers import observer
 from workflows import interpreter
 from workflows.plan import Step
@@ -47,7 +49,7 @@ async def away(temporal: Client, temporal_port: int) -> Client:
 
 
 @pytest.fixture
-async def api(away: Client, tmp_path: Any, temporal_port: int) -> AsyncIterator[Api]:
+async def api(away: Client, tmp_path: Path, temporal_port: int) -> AsyncIterator[Api]:
     """An API of that namespace."""
     settings = settings_in(tmp_path, temporal_port).model_copy(update={"temporal_namespace": away.namespace})
     async with running_api(settings) as running:
@@ -97,6 +99,12 @@ async def test_a_run_without_a_control_worker_says_so_wherever_it_is_shown(api: 
     assert shown["state"] == "pending"
     listed = (await api.get("/runs"))["runs"]
     assert [each["stuck"] for each in listed] == [shown["stuck"]]
+    said = await typed(api, "show", run)
+    assert said[0].startswith(f"{run}  version 1  pending (stuck)")
+    assert said[1] == f"Stuck: {shown['stuck']}"
+    said = await typed(api, "runs")
+    assert said[1].startswith(f"{run}  pending (stuck)  ")
+    assert said[2] == f"Stuck: {shown['stuck']}"
     refused = await api.http.post(f"/runs/{run}/pause", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "run_stuck")
     assert shown["stuck"] in refused.json()["detail"]
@@ -104,6 +112,14 @@ async def test_a_run_without_a_control_worker_says_so_wherever_it_is_shown(api: 
         await until(api, run, lambda shown: shown["stuck"] is None and shown["steps"][0]["state"] == "running")
         await answered(api, run)
         await until(api, run, lambda shown: shown["state"] == "succeeded")
+
+
+async def typed(api: Api, *command: str) -> list[str]:
+    """Return the lines that a command prints."""
+    environment = {"SEGUE_API_URL": api.url.removesuffix("/api/v1"), "SEGUE_API_KEY": api.key}
+    ended = await asyncio.to_thread(segue, *command, cwd=Path.cwd(), environment=environment)
+    assert ended.code == 0, ended.err
+    return ended.out.splitlines()
 
 
 def unequal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +162,7 @@ async def test_a_run_at_which_the_control_worker_fails_is_stuck_until_a_better_o
 async def test_a_run_that_has_ended_goes_on_only_where_somebody_can_say_how_far_it_was(
     api: Api, away: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("api.control_queue.KNOWN_SECONDS", 0.0)
     async with serving(api, away):
         run = await begun(api)
         await until(api, run, lambda shown: shown["steps"][0]["state"] == "running")
@@ -153,7 +170,6 @@ async def test_a_run_that_has_ended_goes_on_only_where_somebody_can_say_how_far_
         await until(api, run, lambda shown: shown["state"] == "cancelled")
     monkeypatch.setattr("api.control_queue.SILENCE", timedelta(0))
     monkeypatch.setattr("api.routes.operations.ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr("api.control_queue.KNOWN_SECONDS", 0.0)
     refused = await api.http.post(f"/runs/{run}/retry", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "run_stuck")
     assert UNSERVED in refused.json()["detail"]
