@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="The address the API listens on.")
     api_port: int = Field(default=8080, ge=0, le=65535, description="The port the API listens on; 0 takes a free one.")
     temporal_ui_url: str | None = Field(default=None, description="Address of Temporal's web UI, for links.")
+    build_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Build of the control worker; a run then stays with the build that began it. Default: with any.",
+    )
     python: str | None = Field(
         default=None, description="Interpreter of steps that name no requirements; default: the worker's own."
     )

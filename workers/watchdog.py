@@ -9,16 +9,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, TaskQueueType, VersioningBehavior, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import (
+    EventType,
+    TaskQueueType,
+    VersioningBehavior,
+    WorkerVersioningMode,
+    WorkflowTaskFailedCause,
+)
 from temporalio.api.history.v1 import HistoryEvent, WorkflowTaskFailedEventAttributes
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflow.v1 import WorkflowExecutionVersioningInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
+    DescribeWorkerDeploymentRequest,
     GetWorkflowExecutionHistoryReverseRequest,
 )
 from temporalio.client import Client, WorkflowExecutionDescription
 
+from workers.versions import DEPLOYMENT
 from workflows.plan import CONTROL_QUEUE
 
 TRIES = 2
@@ -30,6 +38,8 @@ SILENCE = timedelta(seconds=75)
 RPC_TIMEOUT = timedelta(seconds=10)
 LATEST_EVENTS = 100
 MAX_MESSAGE = 500
+
+_VERSIONED = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
 
 SERVE = f"segue worker --queue {CONTROL_QUEUE}"
 UNSERVED = f"nobody serves the control queue, so nothing of this run is decided; start a control worker: {SERVE}"
@@ -58,9 +68,9 @@ async def held_by(client: Client, description: WorkflowExecutionDescription) -> 
     waits = datetime.now(UTC) - task.original_scheduled_time.ToDatetime(UTC)
     if waits < TAKEN_WITHIN:
         return None
-    return unserved(
-        description.id, raw.workflow_execution_info.versioning_info, await _pollers(client), datetime.now(UTC)
-    )
+    pollers = await _pollers(client)
+    versioning = raw.workflow_execution_info.versioning_info
+    return unserved(description.id, versioning, pollers, datetime.now(UTC)) or await _not_current(client, pollers)
 
 
 def sentence(event: HistoryEvent | None) -> str:
@@ -97,6 +107,22 @@ def pinned_to(versioning: WorkflowExecutionVersioningInfo) -> str:
     if override.HasField("auto_upgrade") or versioning.behavior != VersioningBehavior.VERSIONING_BEHAVIOR_PINNED:
         return ""
     return versioning.deployment_version.build_id
+
+
+async def _not_current(client: Client, pollers: list[PollerInfo]) -> str | None:
+    """Return that only builds are there to whom Temporal gives no new run; None: it is not so."""
+    if any(each.deployment_options.worker_versioning_mode != _VERSIONED for each in pollers):
+        return None
+    request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
+    answer = await client.workflow_service.describe_worker_deployment(request, timeout=RPC_TIMEOUT)
+    builds = sorted({each.deployment_options.build_id for each in pollers})
+    if answer.worker_deployment_info.routing_config.current_deployment_version.build_id in builds:
+        return None
+    return (
+        f"the control workers that are there are of build {', '.join(builds)}, which is not the current one, so they "
+        f"are given nothing new; make it current: temporal worker deployment set-current-version "
+        f"--deployment-name {DEPLOYMENT} --build-id {builds[-1]}"
+    )
 
 
 def _message(failed: WorkflowTaskFailedEventAttributes) -> str:

@@ -16,22 +16,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import (
     PollerBehaviorSimpleMaximum,
     UnsandboxedWorkflowRunner,
     Worker,
-    WorkerDeploymentConfig,
 )
 
 from activities.step import StepActivities
 from store.objects import open_object_store
 from store.settings import Settings
 from workers.connection import connect
+from workers.versions import ANY, deployment, moving
 from workflows.plan import CONTROL_QUEUE
 
 logger = logging.getLogger("segue.workers")
@@ -42,11 +40,6 @@ GRACE = timedelta(seconds=2)
 POLLERS = PollerBehaviorSimpleMaximum(maximum=20)
 MAX_STEP_POLLERS = 100
 """A step that finds somebody waiting for it goes there at once; else Temporal writes it down and reads it again."""
-
-# Told outright: else each worker hashes all its modules before it begins, which may compile each of them again.
-BUILD = WorkerDeploymentConfig(
-    version=WorkerDeploymentVersion("segue", version("segue-server")), use_worker_versioning=False
-)
 
 
 def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> Worker:
@@ -59,7 +52,7 @@ def step_worker(client: Client, settings: Settings, queue: str, slots: int) -> W
         task_queue=queue,
         activities=steps.all(),
         identity=identity(queue),
-        deployment_config=BUILD,
+        deployment_config=ANY,
         max_concurrent_activities=slots,
         activity_task_poller_behavior=PollerBehaviorSimpleMaximum(maximum=min(max(2, slots), MAX_STEP_POLLERS)),
         # A cancel reaches a step with the answer to its heartbeat, so a throttled heartbeat is a late cancel.
@@ -81,6 +74,7 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     from workers.observer import Observer
     from workers.search_attributes import register_search_attributes
     from workflows.interpreter import DagRun
+    from workflows.places import SLOTS_WORKFLOW
     from workflows.slots import SegueSlots
     from workflows.trigger import SegueTrigger
 
@@ -93,14 +87,18 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         worker = Worker(
             client,
             task_queue=CONTROL_QUEUE,
-            workflows=[DagRun, SegueSlots, SegueTrigger],
+            workflows=[
+                DagRun,
+                moving(SegueSlots, SLOTS_WORKFLOW, settings.build_id),
+                moving(SegueTrigger, "SegueTrigger", settings.build_id),
+            ],
             activities=[
                 *(control.resolve_run, control.record_run),
                 *PlaceActivities(client).all(),
                 *going_on.all(),
             ],
             identity=identity(CONTROL_QUEUE),
-            deployment_config=BUILD,
+            deployment_config=deployment(settings.build_id),
             # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
             workflow_runner=UnsandboxedWorkflowRunner(),
             workflow_task_poller_behavior=POLLERS,

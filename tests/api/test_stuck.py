@@ -6,6 +6,7 @@ In a Temporal namespace of their own, so that no other test's control worker is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,14 @@ from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import (
+    RegisterNamespaceRequest,
+    SetWorkerDeploymentCurrentVersionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -21,8 +29,10 @@ from tests.api.conftest import Api, running_api, serving, settings_in
 from tests.api.samples import deployed, fresh, plan
 from tests.segue.commands import segue
 from workers import observer
+from workers.versions import DEPLOYMENT
+from workers.worker import control_worker
 from workflows import interpreter
-from workflows.plan import Step
+from workflows.plan import Concurrency, Step
 from workflows.wire import CONVERTER
 
 PATIENCE = 30
@@ -61,8 +71,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observer, "QUIET_INTERVALS", 1)
 
 
-async def begun(api: Api) -> str:
-    made = await deployed(api.database, plan(fresh("w"), steps=(Step("ask", "approve", {}),)))
+async def begun(api: Api, **more: Any) -> str:
+    made = await deployed(api.database, plan(fresh("w"), steps=(Step("ask", "approve", {}),), **more))
     async with asyncio.timeout(PATIENCE):
         while (answer := await api.http.post("/runs", json={"workflow": made.workflow})).status_code != 201:
             assert answer.status_code == 503, answer.text
@@ -173,3 +183,59 @@ async def test_a_run_that_has_ended_goes_on_only_where_somebody_can_say_how_far_
     refused = await api.http.post(f"/runs/{run}/retry", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "run_stuck")
     assert UNSERVED in refused.json()["detail"]
+
+
+async def make_current(away: Client, build: str) -> None:
+    """Make a build of the control worker the current one, once Temporal knows it."""
+    request = SetWorkerDeploymentCurrentVersionRequest(
+        namespace=away.namespace, deployment_name=DEPLOYMENT, build_id=build, ignore_missing_task_queues=True
+    )
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await away.workflow_service.set_worker_deployment_current_version(request)
+                return
+            except RPCError:
+                await asyncio.sleep(0.1)
+
+
+async def let_move(away: Client, run: str) -> None:
+    """Do what `temporal workflow update-options` does."""
+    options = WorkflowExecutionOptions(versioning_override=VersioningOverride(auto_upgrade=True))
+    request = UpdateWorkflowExecutionOptionsRequest(
+        namespace=away.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=run),
+        workflow_execution_options=options,
+        update_mask=FieldMask(paths=["versioning_override"]),
+    )
+    await away.workflow_service.update_workflow_execution_options(request)
+
+
+@contextlib.asynccontextmanager
+async def build(api: Api, away: Client, name: str) -> AsyncIterator[None]:
+    settings = api.settings.model_copy(update={"build_id": name})
+    async with control_worker(away, settings) as worker, worker:
+        yield
+
+
+async def test_a_run_stays_with_its_build_and_says_when_that_is_gone(
+    api: Api, away: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.watchdog.TAKEN_WITHIN", timedelta(seconds=1))
+    async with contextlib.AsyncExitStack() as second:
+        async with build(api, away, "one"):
+            run = await begun(api, concurrency=Concurrency("all"))
+            shown = await until(api, run, lambda shown: shown["stuck"] and "not the current one" in shown["stuck"])
+            assert "set-current-version --deployment-name segue --build-id one" in shown["stuck"]
+            await make_current(away, "one")
+            await until(api, run, lambda shown: shown["stuck"] is None and shown["steps"][0]["state"] == "running")
+            await second.enter_async_context(build(api, away, "two"))
+            await make_current(away, "two")
+        monkeypatch.setattr("workers.watchdog.SILENCE", timedelta(seconds=1))
+        await answered(api, run)
+        shown = await until(api, run, lambda shown: shown["stuck"] and "stays with the build one" in shown["stuck"])
+        assert shown["state"] == "running"
+        await let_move(away, run)
+        await until(api, run, lambda shown: shown["state"] == "succeeded" and shown["stuck"] is None)
+        other = await begun(api, concurrency=Concurrency("all"))
+        await until(api, other, lambda shown: shown["steps"][0]["state"] == "running")
