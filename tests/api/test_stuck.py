@@ -32,7 +32,7 @@ from workers import observer
 from workers.versions import DEPLOYMENT
 from workers.worker import control_worker
 from workflows import interpreter
-from workflows.plan import Concurrency, Step
+from workflows.plan import Concurrency, Edge, Step
 from workflows.wire import CONVERTER
 
 PATIENCE = 30
@@ -72,7 +72,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def begun(api: Api, **more: Any) -> str:
-    made = await deployed(api.database, plan(fresh("w"), steps=(Step("ask", "approve", {}),), **more))
+    made = await deployed(api.database, plan(fresh("w"), **{"steps": (Step("ask", "approve", {}),), **more}))
     async with asyncio.timeout(PATIENCE):
         while (answer := await api.http.post("/runs", json={"workflow": made.workflow})).status_code != 201:
             assert answer.status_code == 503, answer.text
@@ -96,8 +96,8 @@ async def asked(api: Api, away: Client) -> str:
     return run
 
 
-async def answered(api: Api, run: str) -> None:
-    answer = await api.http.post(f"/runs/{run}/steps/ask/answer", json={"approved": True})
+async def answered(api: Api, run: str, key: str = "ask") -> None:
+    answer = await api.http.post(f"/runs/{run}/steps/{key}/answer", json={"approved": True})
     assert answer.status_code == 202, answer.text
 
 
@@ -239,3 +239,29 @@ async def test_a_run_stays_with_its_build_and_says_when_that_is_gone(
         await until(api, run, lambda shown: shown["state"] == "succeeded" and shown["stuck"] is None)
         other = await begun(api, concurrency=Concurrency("all"))
         await until(api, other, lambda shown: shown["steps"][0]["state"] == "running")
+
+
+async def test_a_run_with_a_long_history_moves_to_the_current_build_when_it_begins_anew(
+    api: Api, away: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.renewal.EVENTS_PER_EXECUTION", 20)
+    asks = [f"ask{number}" for number in range(6)]
+    steps = [Step(each, "approve", {}, needs=tuple(map(Edge, asks[:at][-1:]))) for at, each in enumerate(asks)]
+    async with build(api, away, "one"):
+        await make_current(away, "one")
+        run = await begun(api, steps=tuple(steps))
+        first = (await away.get_workflow_handle(run).describe()).run_id
+        await until(api, run, lambda shown: shown["steps"][0]["state"] == "running")
+        async with build(api, away, "two"):
+            await make_current(away, "two")
+            for at, each in enumerate(asks):
+                await until(api, run, lambda shown, at=at: shown["steps"][at]["state"] == "running")
+                await answered(api, run, each)
+            await until(api, run, lambda shown: shown["state"] == "succeeded")
+    assert await build_of(away, run, first) == "one"
+    assert await build_of(away, run) == "two"
+
+
+async def build_of(away: Client, run: str, execution: str | None = None) -> str:
+    described = await away.get_workflow_handle(run, run_id=execution).describe()
+    return str(described.raw_description.workflow_execution_info.versioning_info.deployment_version.build_id)
