@@ -133,6 +133,12 @@ class RunSummary(_Answer):
     created_at: Time
     started_at: Time | None = None
     ended_at: Time | None = None
+    stuck: str | None = Field(
+        None,
+        description="One sentence: what keeps it from moving that is not of its plan, and the way out. It goes on by "
+        "itself once that is mended; null: nothing does.",
+        examples=["nobody serves the control queue; start a control worker: segue worker --queue segue-control"],
+    )
 
 
 class WorkflowSummary(_Answer):

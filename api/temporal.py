@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
+from api.control_queue import ControlQueue
 from api.problems import unavailable
 from workflows.messages import OPERATE_UPDATE, SEARCH_ATTRIBUTES, Operation
 from workflows.wire import CONVERTER
@@ -43,7 +44,11 @@ AGAIN_SECONDS = 0.05
 
 
 class Temporal:
-    """A lazily connected Temporal client."""
+    """A lazily connected Temporal client.
+
+    Attributes:
+        control_queue: What is known about who serves the control queue.
+    """
 
     def __init__(self, address: str, namespace: str) -> None:
         self.namespace = namespace
@@ -53,6 +58,7 @@ class Temporal:
         self._runtime = Runtime(telemetry=TelemetryConfig(logging=quiet))
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
+        self.control_queue = ControlQueue(self.session)
 
     @contextlib.asynccontextmanager
     async def session(self, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Client]:

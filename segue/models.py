@@ -161,7 +161,11 @@ class FiredEvent:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run as lists show it."""
+    """A run as lists show it.
+
+    Attributes:
+        stuck: What keeps it from moving that is not of its plan, and the way out; empty: nothing does.
+    """
 
     id: str
     workflow: str
@@ -172,6 +176,7 @@ class RunSummary:
     created_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    stuck: str
 
     @property
     def ended(self) -> bool:
@@ -378,6 +383,7 @@ def _summary(document: Mapping[str, Any]) -> dict[str, Any]:
         "version": document.get("version") or 0,
         "state": document["state"],
         "reason": document.get("reason") or "",
+        "stuck": document.get("stuck") or "",
         "cause": Cause(cause.get("kind", "manual"), cause.get("id") or ""),
         **{name: time_of(document.get(name)) for name in ("created_at", "started_at", "ended_at")},
     }

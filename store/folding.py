@@ -129,6 +129,14 @@ class Fold:
         self._tell_step(step, now)
         return True
 
+    def mark_stuck(self, stuck: str | None, now: datetime) -> bool:
+        """Take in what keeps the run from moving, or that nothing does; say whether it was news."""
+        if self.ended or self.run["stuck"] == stuck:
+            return False
+        self.run["stuck"] = stuck
+        self._tell("run", "", row_as(Run, self.run).summary(), now, None)
+        return True
+
     def reopen(self, reason: str, now: datetime) -> None:
         """Let the run go on after its end, before it says so itself."""
         self._apply_to_run(Transition(0, 0.0, "", "pending", reason), now)
@@ -147,7 +155,7 @@ class Fold:
 
     def _apply_to_run(self, change: Transition, at: datetime) -> None:
         run = self.run
-        run.update(state=change.state, reason=change.reason)
+        run.update(state=change.state, reason=change.reason, stuck=None)
         if change.state in TERMINAL_RUN_STATES:
             run.update(ended_at=at, output=change.value, error=_error(change.error))
         else:

@@ -27,7 +27,7 @@ from workflows.plan import INTERPRETER_KINDS, Plan
 MANY_KEYS = 4_000
 """Above it, all rows of a run are read at once: a query has a limited number of parameters."""
 
-_RUN_CHANGES = ("state", "reason", "output", "error", "seq", "applied", "started_at", "ended_at")
+_RUN_CHANGES = ("state", "reason", "output", "error", "seq", "applied", "started_at", "ended_at", "stuck")
 _STEP_CHANGES = [c.name for c in steps.c if c.name not in ("run", "key", "step", "item", "position", "kind")]
 _ATTEMPT_CHANGES = [c.name for c in attempts.c if not c.primary_key]
 _ITEM_NUMBER = re.compile(r"\[.*")
@@ -40,6 +40,7 @@ class OpenRun:
     Attributes:
         active: Whether a step is with a worker, or waits for one.
         applied: Number of the interpreter's last transition that is recorded.
+        stuck: What is recorded of what keeps it from moving.
     """
 
     id: str
@@ -48,6 +49,7 @@ class OpenRun:
     state: str
     created_at: datetime
     applied: int
+    stuck: str | None
     active: bool
 
 
@@ -86,6 +88,20 @@ async def observe_attempts(database: Database, run: str, seen: Sequence[PendingA
         news = sum(fold.observe(each, now) for each in seen)
         await _save(database, connection, fold)
     return news
+
+
+async def mark_stuck(database: Database, run: str, stuck: str | None) -> bool:
+    """Record what keeps a run from moving, or that nothing does any more (None).
+
+    Returns:
+        False: There is no such run, or it has ended, or this is known.
+    """
+    async with database.write() as connection:
+        fold = await _load(connection, run, ())
+        if fold is None or not fold.mark_stuck(stuck, datetime.now(UTC)):
+            return False
+        await _save(database, connection, fold)
+    return True
 
 
 async def finish_run(database: Database, run: str, state: str, reason: str) -> bool:
@@ -128,7 +144,7 @@ async def open_runs(database: Database, *, after: str = "", limit: int = 500) ->
     """Return runs that have not ended, by id from behind `after`."""
     with_workers = step_is_active & steps.c.kind.not_in(sorted(INTERPRETER_KINDS))
     in_flight = select(steps.c.key).where(steps.c.run == runs.c.id, with_workers)
-    columns = (runs.c.id, runs.c.workflow, runs.c.version, runs.c.state, runs.c.created_at, runs.c.applied)
+    columns = [runs.c[name] for name in ("id", "workflow", "version", "state", "created_at", "applied", "stuck")]
     query = (
         select(*columns, in_flight.exists().label("active"))
         .where(runs.c.state.in_(("pending", "running", "paused")), runs.c.id > after)

@@ -29,6 +29,7 @@ class Run:
         error: `{"type", "message", "detail"}` of a failed run.
         seq: Number of its last event.
         applied: Number of the interpreter's last transition that is recorded.
+        stuck: One sentence: what keeps it from moving that is not of its plan, and the way out; None: nothing does.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    stuck: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -65,6 +67,7 @@ class Run:
             "created_at": text_of(self.created_at),
             "started_at": text_of(self.started_at),
             "ended_at": text_of(self.ended_at),
+            "stuck": self.stuck,
         }
 
 

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
         description="The API's address as other services reach it, for those that post back to a step.",
     )
     temporal_ui_url: str | None = Field(default=None, description="Address of Temporal's web UI, for links.")
+    build_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Build of the control worker; a run then stays with the build that began it. Default: with any.",
+    )
     python: str | None = Field(
         default=None, description="Interpreter of steps that name no requirements; default: the worker's own."
     )

@@ -81,6 +81,7 @@ runs = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),
     Column("ended_at", UtcTime),
+    Column("stuck", CleanText),  # what keeps it from moving, and the way out; none: nothing does
     UniqueConstraint("idempotency_key"),
     Index(None, "created_at", "id"),
     Index(None, "workflow", "created_at", "id"),

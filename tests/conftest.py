@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
+from temporalio.worker import Worker
 
 from segue import Client
 from tests.connections import connected
@@ -14,6 +16,11 @@ from tests.servers import PostgreSQL
 from workers.stack import Stack
 
 REPOSITORY = Path(__file__).parents[1]
+
+if os.environ.get("SEGUE_UNCACHED"):
+    # Each task of a run then replays all of it, which finds what is decided otherwise the second time. Workers that are
+    # processes of their own keep their runs.
+    Worker.__init__ = partialmethod(Worker.__init__, max_cached_workflows=0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,8 @@
 
 The interpreter records what it decides. What only Temporal sees (an attempt starts, fails, is tried again) is looked up
 here, about once a second; and what went wrong is healed: records that never arrived, a run that was accepted but never
-started, an execution that ended without saying so or is gone. It never decides what runs next, and an error in one run
+started, an execution that ended without saying so or is gone. What it cannot heal, such as a control worker that fails
+at a run, it says of the run, which is then stuck. It never decides what runs next, and an error in one run
 never stops the others.
 """
 
@@ -25,10 +26,20 @@ from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from store.database import Database, DatabaseUnavailable
-from store.recording import OpenRun, active_keys, apply_records, finish_run, get_request, observe_attempts, open_runs
+from store.recording import (
+    OpenRun,
+    active_keys,
+    apply_records,
+    finish_run,
+    get_request,
+    mark_stuck,
+    observe_attempts,
+    open_runs,
+)
 from store.runs import get_run
 from workers.pending import pending_attempts, worth_recording
 from workers.starting import start_execution
+from workers.watchdog import held_by
 from workflows.messages import STATE_QUERY, TERMINAL_RUN_STATES, RunRecords
 
 logger = logging.getLogger("segue.workers")
@@ -56,6 +67,10 @@ GONE_SECONDS = 15.0
 MUTE_SECONDS = 60.0
 """How long an ended execution may fail to answer the query before its end is recorded without its details."""
 MAX_BACKOFF_SECONDS = 60.0
+MUTE = (
+    "what is shown of this run is not what happens in it, and the control worker cannot tell; start one of the version "
+    "that began the run, or of one that can go on with it"
+)
 
 _AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
@@ -69,6 +84,7 @@ class _Memory:
     seen: set[tuple[str, int]] = field(default_factory=set)
     failures: int = 0
     lagging_since: float | None = None
+    mute: str | None = None
     gone_since: float | None = None
     mute_since: float | None = None
 
@@ -187,15 +203,28 @@ class Observer:
         memory.seen = {(each.key, each.number) for each in seen}
         if news:
             await observe_attempts(self._database, run.id, news)
-        if {each.key for each in seen} == await active_keys(self._database, run.id):
-            memory.lagging_since = None
-            return
+        # One at which the control worker fails cannot be asked either.
+        stuck = await held_by(self._client, description) or await self._heal_lag(run, memory, {s.key for s in seen})
+        if stuck != run.stuck and await mark_stuck(self._database, run.id, stuck):
+            logger.warning("run %s %s", run.id, f"is stuck: {stuck}" if stuck else "moves again")
+
+    async def _heal_lag(self, run: OpenRun, memory: _Memory, in_flight: set[str]) -> str | None:
+        """Bring what is not recorded of an open run; return why that cannot be done."""
+        if in_flight == await active_keys(self._database, run.id):
+            memory.lagging_since = memory.mute = None
+            return None
         # For a moment that is normal: records are on their way.
         now = time.monotonic()
         memory.lagging_since = memory.lagging_since or now
         if now - memory.lagging_since >= LAG_SECONDS:
             memory.lagging_since = None
-            await self._catch_up(run)
+            try:
+                await self._catch_up(run)
+            except WorkflowQueryFailedError as error:
+                memory.mute = f"{MUTE}; it says: {error}"
+            else:
+                memory.mute = None
+        return memory.mute
 
     async def _catch_up(self, run: OpenRun) -> bool:
         """Ask the interpreter for what is not recorded, and record it; say whether the run's end was among it."""

@@ -17,16 +17,13 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import (
     PollerBehaviorSimpleMaximum,
     UnsandboxedWorkflowRunner,
     Worker,
-    WorkerDeploymentConfig,
 )
 
 from activities.room import Room
@@ -37,6 +34,7 @@ from workers.connection import connect
 from workers.fleet import Advertisement, OtherWorkers
 from workers.machine import find_machine
 from workflows.fleet import Facts
+from workers.versions import ANY, deployment, moving
 from workflows.plan import CONTROL_QUEUE
 from workflows.sizes import amounts
 
@@ -48,11 +46,6 @@ GRACE = timedelta(seconds=2)
 POLLERS = PollerBehaviorSimpleMaximum(maximum=20)
 MAX_STEP_POLLERS = 100
 """A step that finds somebody waiting for it goes there at once; else Temporal writes it down and reads it again."""
-
-# Told outright: else each worker hashes all its modules before it begins, which may compile each of them again.
-BUILD = WorkerDeploymentConfig(
-    version=WorkerDeploymentVersion("segue", version("segue-server")), use_worker_versioning=False
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ def step_worker(client: Client, settings: Settings, queue: str, offer: Offer | i
         task_queue=queue,
         activities=steps.all(),
         identity=identity(queue),
-        deployment_config=BUILD,
+        deployment_config=ANY,
         max_concurrent_activities=slots,
         activity_task_poller_behavior=PollerBehaviorSimpleMaximum(maximum=min(max(2, slots), MAX_STEP_POLLERS)),
         # A cancel reaches a step with the answer to its heartbeat, so a throttled heartbeat is a late cancel.
@@ -118,6 +111,7 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     from workers.observer import Observer
     from workers.search_attributes import register_search_attributes
     from workflows.interpreter import DagRun
+    from workflows.places import SLOTS_WORKFLOW
     from workflows.slots import SegueSlots
     from workflows.trigger import SegueTrigger
 
@@ -130,18 +124,20 @@ async def control_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         worker = Worker(
             client,
             task_queue=CONTROL_QUEUE,
-            workflows=[DagRun, SegueSlots, SegueTrigger],
+            workflows=[
+                DagRun,
+                moving(SegueSlots, SLOTS_WORKFLOW, settings.build_id),
+                moving(SegueTrigger, "SegueTrigger", settings.build_id),
+            ],
             activities=[
                 *(control.resolve_run, control.record_run),
                 *PlaceActivities(client).all(),
                 *going_on.all(),
             ],
             identity=identity(CONTROL_QUEUE),
-            deployment_config=BUILD,
+            deployment_config=deployment(settings.build_id),
             # User code never enters the interpreter, so the sandbox would cost replay time and guard nothing.
             workflow_runner=UnsandboxedWorkflowRunner(),
-            # A mistake of ours must end the run with its cause, not leave it retrying its task in silence.
-            workflow_failure_exception_types=[Exception],
             workflow_task_poller_behavior=POLLERS,
             activity_task_poller_behavior=POLLERS,
             max_eager_activity_reservations_per_workflow_task=100,

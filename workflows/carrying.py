@@ -98,7 +98,9 @@ class Carrying:
         """End this execution for another one, unless what the run would take along is too large."""
         following = next_request(self._request, state, self._journal, self._recorded, self._admission, self._stops_at)
         if following is not None:
-            workflow.continue_as_new(following)
+            workflow.continue_as_new(
+                following, initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+            )
         if self._renewal.is_overdue:
             self._end = self._failed(StepError("RunTooLarge", TOO_LARGE), TOO_LARGE)
         self._renewal.put_off()

@@ -6,6 +6,7 @@ The run itself decides: it refuses what may not be done, with the way out, and a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -28,10 +29,10 @@ from api.executions import continue_execution
 from api.operation_schemas import Change, Done, Mark, Retry, Why
 from api.problems import Problem, invalid, some, unavailable
 from api.routes.logs import StepKey, require_step
-from api.routes.runs import RunId, require_run
+from api.routes.runs import RunId, require_run, stuck
 from api.services import Actor, InDatabase, InTemporal
 from api.strict_json import StrictRoute
-from api.temporal import RPC_TIMEOUT, Temporal, tell_run
+from api.temporal import PATIENCE_SECONDS, RPC_TIMEOUT, Temporal, tell_run
 from store import rows
 from store.database import Database
 from store.recording import get_request, reopen_run
@@ -50,9 +51,14 @@ router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
 ANSWER_SECONDS = 10.0
 """How long a run may take to answer: a control worker may have to replay it first."""
+STUCK_SECONDS = 2.0
+"""Likewise for a run that is known to be stuck: it may have got going just now."""
 CLOSING_SECONDS = 5.0
 """How long a run that has recorded its end may take to end in Temporal."""
 POLL_SECONDS = 0.05
+
+_UNANSWERED = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+"""What Temporal says of a question that no control worker answers; the last is how the SDK tells of its own limit."""
 
 Kind = Literal["retry", "pause", "resume", "skip", "mark", "change"]
 OperationId = Annotated[
@@ -86,11 +92,10 @@ class Doing:
                 return _done(run, row.state)  # it was done, and its answer lost
             way = "`segue retry` lets it go on, `segue rerun` makes a new one from it."
             raise Problem(409, "run_over", f"The run {run!r} is {row.state}. {way}")
+        seconds = ANSWER_SECONDS if await stuck(self.temporal, row) is None else STUCK_SECONDS
         try:
-            async with self.temporal.session(ANSWER_SECONDS) as client:
-                state = await tell_run(client, run, wish)
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            raise unavailable("The control worker") from None
+            async with self.temporal.session(PATIENCE_SECONDS + ANSWER_SECONDS) as client:
+                state = await _heard(tell_run(client, run, wish), seconds)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.type == OPERATION_REFUSED:
@@ -100,7 +105,26 @@ class Doing:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             raise Problem(409, "run_over", f"The run {run!r} is not going on in Temporal.") from None
+        if state is None:
+            raise await self._unheard(run)
         return _done(run, state)
+
+    async def _unheard(self, run: str) -> Problem:
+        """Return why a run does not answer, with the way out."""
+        cause = await stuck(self.temporal, await require_run(self.database, run))
+        if cause is None:
+            return unavailable("The control worker")
+        may = "What was asked may still be done when the run goes on"
+        return Problem(409, "run_stuck", f"The run {run!r} does not answer, for it is stuck: {cause}. {may}.")
+
+
+async def _heard(telling: Awaitable[str], seconds: float) -> str | None:
+    """Return what a run answers within so many seconds; None: nothing."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await telling
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        return None
 
 
 def _doing(database: InDatabase, temporal: InTemporal, actor: Actor, key: OperationId = None) -> Doing:
@@ -167,7 +191,7 @@ async def retry(run: RunId, by: InDoing, body: Retry) -> Done:
             detail = f"Temporal does not know the run {run!r} any more, or its version is gone."
             raise Problem(409, "run_forgotten", f"{detail} `segue rerun` makes a new one.")
         wish.execution = found.run_id
-        await _require_state(client, run, found.run_id)
+        await _require_state(by.temporal, client, run, found.run_id)
         await _go_on(client, run, request, wish)
     await reopen_run(by.database, run, row.applied, f"{by.actor} had it go on")
     return await _shown(by.database, run)
@@ -181,7 +205,7 @@ def _done(run: str, state: str) -> Done:
     return Done.model_validate({"run": run, "state": state})
 
 
-async def _require_state(client: Client, run: str, execution: str) -> None:
+async def _require_state(temporal: Temporal, client: Client, run: str, execution: str) -> None:
     """Refuse a run that cannot say how far it was; the execution that is to go on will ask the same."""
     handle = client.get_workflow_handle(run, run_id=execution)
     try:
@@ -189,6 +213,13 @@ async def _require_state(client: Client, run: str, execution: str) -> None:
     except WorkflowQueryFailedError as error:
         detail = f"The run {run!r} cannot go on: {error}. `segue rerun` makes a new one from it."
         raise Problem(409, "run_cannot_go_on", detail) from None
+    except RPCError as error:
+        if error.status not in _UNANSWERED:
+            raise
+        cause = await temporal.control_queue.problem()
+        if cause is None:
+            raise unavailable("The control worker") from None
+        raise Problem(409, "run_stuck", f"The run {run!r} cannot go on now: {cause}.") from None
     if found is None:
         raise Problem(409, "not_begun", f"The run {run!r} never began. Start a new one.")
 

@@ -22,6 +22,7 @@ from api.run_ids import RUN_PATTERN, WORKFLOW_PATTERN, new_run_id
 from api.schemas import CancelRun, Run, Runs, RunSummary, StartRun
 from api.services import Actor, InDatabase, InServices, InTemporal, Services
 from api.strict_json import StrictRoute
+from api.temporal import Temporal
 from store import rows
 from store.database import Database
 from store.recording import finish_run, get_request
@@ -105,6 +106,7 @@ async def start(
 @router.get("/runs", summary="List runs")
 async def list_page(
     database: InDatabase,
+    temporal: InTemporal,
     workflow: Annotated[str | None, Query(pattern=WORKFLOW_PATTERN)] = None,
     state: Annotated[RunState | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -115,7 +117,8 @@ async def list_page(
         found, following = await list_runs(database, workflow=workflow, state=state, limit=limit, cursor=cursor)
     except InvalidCursor:
         raise invalid([("cursor", "is not the `next` of an earlier page")]) from None
-    return Runs(runs=[RunSummary(**run.summary()) for run in found], next=following)
+    shown = [RunSummary(**{**run.summary(), "stuck": await stuck(temporal, run)}) for run in found]
+    return Runs(runs=shown, next=following)
 
 
 @router.get("/runs/{run}", summary="One run")
@@ -225,6 +228,7 @@ async def shown_run(services: Services, database: Database, row: rows.Run) -> Ru
     steps = await get_run_steps(database, row.id)
     shown = {
         **row.summary(),
+        "stuck": await stuck(services.temporal, row),
         "params": row.params,
         "output": row.output,
         "error": row.error,
@@ -235,6 +239,14 @@ async def shown_run(services: Services, database: Database, row: rows.Run) -> Ru
         "steps": [step.to_json() for step in steps],
     }
     return Run.model_validate(shown)
+
+
+async def stuck(temporal: Temporal, row: rows.Run) -> str | None:
+    """Return what keeps a run from moving that is not of its plan; None: nothing does."""
+    if row.ended:
+        return None
+    # First what is true now: what is recorded was said by a control worker, which may be gone.
+    return await temporal.control_queue.problem() or row.stuck
 
 
 def temporal_url(services: Services, run: str) -> str | None:

@@ -35,8 +35,10 @@ def runs(
     if as_json:
         typer.echo(json.dumps([_plain(run) for run in found], indent=2))
         return
-    rows = [(run.id, run.state, _started(run.started_at or run.created_at), _took(run), _why(run)) for run in found]
+    rows = [(run.id, _state(run), _started(run.started_at or run.created_at), _took(run), _why(run)) for run in found]
     print_table(("RUN", "STATE", "STARTED", "TOOK", "CAUSE"), rows)
+    for stuck in dict.fromkeys(run.stuck for run in found if run.stuck):
+        typer.echo(f"Stuck: {stuck}")
 
 
 def show(run_id: RunId, as_json: AsJson = False) -> None:
@@ -52,7 +54,9 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(outcome(run), indent=2))
         return
-    typer.echo(f"{run.id}  version {run.version}  {run.state}  {_took(run)}".rstrip())
+    typer.echo(f"{run.id}  version {run.version}  {_state(run)}  {_took(run)}".rstrip())
+    if run.stuck:
+        typer.echo(f"Stuck: {run.stuck}")
     if run.reason:
         typer.echo(run.reason)
     rows = [(row.name, row.state, row.queue, row.attempt, row.duration, row.note) for row in RunView(run).rows()]
@@ -115,6 +119,10 @@ def _unserved(client: Any, run: Any) -> list[str]:
 
 def _started(at: datetime | None) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else ""
+
+
+def _state(run: Any) -> str:
+    return f"{run.state} (stuck)" if run.stuck else str(run.state)
 
 
 def _took(run: Any) -> str:

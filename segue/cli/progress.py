@@ -80,13 +80,21 @@ def _table(view: RunView, room: int) -> Group:
         table.add_row(Text(row.name), state, row.queue, row.attempt, row.duration, Text(row.note, "dim"))
     if hidden:
         table.add_row(Text(f"... and {hidden} more", "dim"))
-    return Group(Text(f"{view.summary.id}: {view.summary.state} ({view.counts})"), table)
+    head = [Text(f"{view.summary.id}: {view.summary.state} ({view.counts})")]
+    if view.summary.stuck:
+        head.append(Text(f"stuck: {view.summary.stuck}", "bold red"))
+    return Group(*head, table)
 
 
 def _print_lines(created: datetime | None, events: Iterable[RunEvent], stream: TextIO) -> None:
     start = created or datetime.now(UTC)
+    stuck = ""
     for event in events:
         at = event.at or datetime.now(UTC)
+        if event.run is not None and event.run.stuck != stuck:
+            stuck = event.run.stuck
+            said = f"stuck: {stuck}" if stuck else "moves again"
+            print(f"{(at - start).total_seconds():7.1f} s  {said}", file=stream, flush=True)
         if event.step is None or event.step.state == "waiting":
             continue
         row = row_of(event.step, at)

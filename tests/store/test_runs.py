@@ -43,6 +43,7 @@ async def test_a_new_run_is_pending_with_all_its_steps_waiting(database: Databas
         "cause": {"kind": "manual", "id": "ada"},
         "started_at": None,
         "ended_at": None,
+        "stuck": None,
     }
     steps = await get_run_steps(database, "train-1")
     assert [(s.key, s.step, s.item, s.kind, s.queue, s.state, s.attempt, s.reason) for s in steps] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.ui.pages import OpenPage
 from tests.ui.service import Runs
@@ -104,3 +104,27 @@ async def test_a_run_is_paused_resumed_cancelled_and_retried_on_the_page(
     await expect(page.locator("main")).to_have_attribute("data-state", "succeeded")
     await expect(page.get_by_text("Skip this step")).to_have_count(0)
     await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+
+
+async def test_a_run_that_does_not_move_says_why_and_what_to_do(open_page: OpenPage, runs: Runs, gate: Path) -> None:
+    run = await runs.start("ui-people", gate=str(gate))
+    opened = await open_page("/")
+    page = opened.page
+    # What the service says of a run without a control worker, whom the other runs of this session need.
+    stuck = "nobody serves the control queue; start a control worker: segue worker --queue segue-control"
+
+    async def say(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, json={**await answer.json(), "stuck": stuck})
+
+    await page.route(f"**/api/v1/runs/{run}", say)
+    await page.goto(f"{opened.watch.origin}/runs/{run}")
+    await expect(page.locator("[data-test=stuck]")).to_have_text(f"Stuck: {stuck}")
+    await expect(page.locator("main")).to_have_attribute("data-state", "running")
+    await page.unroute(f"**/api/v1/runs/{run}")
+    await page.reload()
+    await expect(page.locator("main")).to_have_attribute("data-state", "running")
+    await expect(page.locator("[data-test=stuck]")).to_have_count(0)
+    await page.get_by_role("button", name="Cancel run").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
+    assert (await runs.end(run))["state"] == "cancelled"

@@ -204,6 +204,26 @@ async def test_records_that_never_arrived_are_brought_while_the_run_goes_on(
     await client.get_workflow_handle(run).result()
 
 
+async def test_a_run_whose_record_cannot_be_mended_says_so_until_it_can(
+    client: Client, database: Database, worker: Worker
+) -> None:
+    run = await begun(client, database, STARTED, QUEUED, end="never", mute=True)
+    looking = Observer(client, database, interval=0.02)
+    async with asyncio.timeout(30):
+        while (stuck := (await found(database, run)).stuck) is None:
+            await looking.observe()
+            await asyncio.sleep(0.05)
+    assert stuck == f"{observer.MUTE}; it says: cannot tell"
+    await apply_records(database, RunRecords(run, "tiny", 1, [DONE, SKIPPED]))
+    async with asyncio.timeout(30):
+        while (await found(database, run)).stuck is not None:
+            await looking.observe()
+            await asyncio.sleep(0.05)
+    told = [event.data["stuck"] for event in await events_after(database, run, 0) if event.kind == "run"]
+    assert told == [None, None, stuck, None], "once each, and not at every look"
+    await client.get_workflow_handle(run).terminate()
+
+
 @pytest.mark.parametrize("recorded", [(), (STARTED, QUEUED), (STARTED, QUEUED, DONE, SKIPPED)], ids=len)
 async def test_an_end_that_was_never_recorded_is_brought(
     client: Client, database: Database, worker: Worker, recorded: tuple[Transition, ...]

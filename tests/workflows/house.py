@@ -78,7 +78,7 @@ class House:
     @contextlib.asynccontextmanager
     async def open(self, **options: Any) -> AsyncIterator[House]:
         """Run the workers, with these options for the interpreter's."""
-        given = {"workflow_runner": UnsandboxedWorkflowRunner(), "workflow_failure_exception_types": [Exception]}
+        given = {"workflow_runner": UnsandboxedWorkflowRunner()}
         interpreter = Worker(
             self.client,
             task_queue=CONTROL_QUEUE,

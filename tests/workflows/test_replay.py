@@ -17,8 +17,6 @@ FILES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 
 
 def replayer() -> Replayer:
-    # Without the workers' `workflow_failure_exception_types`: with it, a run that goes another way ends as a failed
-    # run, and the replayer waits for ever instead of saying so.
     return Replayer(workflows=[DagRun, SegueSlots, SegueTrigger], workflow_runner=UnsandboxedWorkflowRunner())
 
 

@@ -53,6 +53,8 @@ ELSEWHERE = {
     "segue dev": "tests/e2e start it",
     "segue api": "the stack of every test starts it",
     "segue worker": "the stack of every test starts it",
+    "SEGUE_BUILD_ID=": "tests/api/test_stuck.py runs control workers with it",
+    "temporal worker deployment set-current-version": "tests/api/test_stuck.py asks the server for the same",
     "uv build": "test_image.py runs it",
     "uv venv": "test_image.py runs it",
     "uv pip install": "test_image.py runs it",

@@ -27,6 +27,8 @@ export interface RunSummary {
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
+  /** What keeps it from moving that is not of its plan, and the way out. */
+  stuck?: string | null;
 }
 
 export interface StepFailure {

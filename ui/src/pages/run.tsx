@@ -86,6 +86,11 @@ function Header({ run, live }: { run: Run; live: LiveRun }) {
         <Params run={run} />
       </p>
       <Cause run={run} />
+      {run.stuck && (
+        <p class="banner" role="alert" data-test="stuck">
+          Stuck: {run.stuck}
+        </p>
+      )}
     </header>
   );
 }

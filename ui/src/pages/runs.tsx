@@ -133,8 +133,8 @@ function RunRow({ run, named }: { run: RunSummary; named: boolean }) {
         {ago(run.created_at, second.value)}
       </td>
       <td class="cell-duration number">{elapsed(run.started_at, run.ended_at, active)}</td>
-      <td class="cell-reason" title={run.reason ?? ""}>
-        {run.reason}
+      <td class="cell-reason" title={run.stuck ?? run.reason ?? ""}>
+        {run.stuck ? `stuck: ${run.stuck}` : run.reason}
       </td>
     </tr>
   );
