@@ -22,13 +22,14 @@ from activities.interpreters import Interpreters
 from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
+from activities.reports import METRICS, Reports
 from activities.revealing import secret_values
 from activities.sandbox import Sandboxes
 from activities.scratch import ScratchSpace, remove
 from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
-from workflows.messages import REFERENCE, StepResult, StepTask
+from workflows.messages import ATTEMPT, PROGRESS, REFERENCE, StepResult, StepTask
 from workflows.secret_texts import filled
 
 _P = ParamSpec("_P")
@@ -87,6 +88,7 @@ class Attempt:
         masks: Hides the attempt's secrets in what people will read.
         queue: The task queue that it came from.
         idempotency_key: Names this attempt to other services.
+        reports: What it tells of itself while it runs.
         remembered: What the attempt before told Temporal by `remember`, if that worker was lost; else None.
     """
 
@@ -105,7 +107,10 @@ class Attempt:
         self.masks = Masks()
         self.queue = info.task_queue
         self.remembered: Any = info.heartbeat_details[0] if info.heartbeat_details else None
-        self._heartbeat: Sequence[Any] = info.heartbeat_details
+        self._heartbeat: Sequence[Any] = info.heartbeat_details[:1]
+        self._beats_as = info.attempt
+        self.reports = Reports(self._put_metrics, self._beat, lambda text: self.masks.text(text), self.log.line)
+        self.log.listen(self.reports.line)
         timeout = info.heartbeat_timeout
         self._interval = heartbeat_interval(timeout.total_seconds()) if timeout else None
         self._scratch: Path | None = None
@@ -173,19 +178,30 @@ class Attempt:
     def remember(self, details: Any) -> None:
         """Have Temporal keep small JSON `details` for the next attempt, should this worker be lost."""
         self._heartbeat = [details]
-        activity.heartbeat(details)
+        self._beat()
 
     async def heartbeats(self) -> None:
         """Tell Temporal that this worker is alive, until cancelled."""
         while self._interval is not None:
             await asyncio.sleep(self._interval)
+            self._beat()
+
+    def _beat(self) -> None:
+        """Send a heartbeat: what is remembered, and behind it the progress with the attempt that it is of."""
+        if self.reports.progress is None:
             activity.heartbeat(*self._heartbeat)
+            return
+        remembered = self._heartbeat[0] if self._heartbeat else None
+        activity.heartbeat(remembered, {ATTEMPT: self._beats_as, PROGRESS: self.reports.progress})
 
     async def clear_up(self) -> None:
         """Remove the scratch folder."""
         if self._scratch is not None:
             folder, self._scratch = self._scratch, None
             await self.blocking(remove, folder)
+
+    async def _put_metrics(self, data: bytes) -> None:
+        await self.blocking(self.workshop.objects.put, f"{self.folder}/{METRICS}", data)
 
     async def _put_log(self, name: str, data: bytes) -> None:
         try:

@@ -18,6 +18,9 @@ REFERENCE = "$segue"
 """The one key users' own objects may not have: `{"$segue": "json" | "bytes" | "file", "key": object key, "size": bytes,
 "sha256": hex digits, "name": file name, for a file}` stands for an object in the object store."""
 
+PROGRESS, ATTEMPT = "progress", "attempt"
+"""The keys of a heartbeat's second detail: how far a step is, and in which attempt of its generation it is so far."""
+
 RunState = Literal["pending", "running", "paused", "succeeded", "failed", "cancelled"]
 StepState = Literal[
     "waiting",  # for its needs

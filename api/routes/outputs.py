@@ -18,9 +18,9 @@ from api.problems import Problem, not_found
 from api.routes.logs import StepKey, require_step
 from api.routes.runs import RunId
 from api.services import InDatabase, InObjects
-from api.step_logs import step_prefix
 from api.strict_json import StrictRoute
 from store import rows
+from store.attempts import step_prefix
 from store.objects import ObjectStore
 from workflows.messages import REFERENCE
 
