@@ -26,6 +26,7 @@ from api.routes import (
     events,
     health,
     logs,
+    metrics,
     operations,
     outputs,
     queues,
@@ -95,7 +96,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _routes() -> APIRouter:
     router = APIRouter()
-    for noun in (health, workflows, bundles, runs, answers, operations, reruns, events, logs, outputs, queues, vars):
+    of_runs = (runs, answers, operations, reruns, events, logs, metrics, outputs)
+    for noun in (health, workflows, bundles, *of_runs, queues, vars):
         router.include_router(noun.router)
     return router
 

@@ -42,3 +42,19 @@ class Files(_Answer):
     """The files of a step's newest attempt."""
 
     files: list[FileInfo]
+
+
+class Series(_Answer):
+    """The points of a metric, by columns of one length."""
+
+    name: str = Field(examples=["accuracy"])
+    steps: list[float] = Field(description="Where each point is, such as its epoch; else they are counted.")
+    values: list[float | None] = Field(description="Null for what was no finite number.")
+    at: list[float] = Field(description="Seconds since the epoch, by the worker's clock.")
+
+
+class Metrics(_Answer):
+    """What a step has measured of itself."""
+
+    attempts: list[str]
+    series: list[Series]

@@ -65,7 +65,20 @@ async def _attempt(activity: PendingActivityInfo, converter: DataConverter) -> P
         failure=_failure(await converter.decode_failure(activity.last_failure)) if has_failed else None,
         failed_at=_time(activity, "last_attempt_complete_time"),
         next_at=_time(activity, "next_attempt_schedule_time"),
+        progress=await _progress(activity, converter) if activity.HasField("heartbeat_details") else None,
     )
+
+
+async def _progress(activity: PendingActivityInfo, converter: DataConverter) -> dict[str, Any] | None:
+    """Return how far the attempt says it is; Temporal keeps what the one before has said until this one says more."""
+    try:
+        details = await converter.decode(activity.heartbeat_details.payloads)
+    except Exception:  # what a worker has sent must not keep anybody from seeing the rest
+        return None
+    match details:
+        case [_, {"attempt": activity.attempt, "progress": {"done": _, "total": _, "text": _} as progress}]:
+            return dict(progress)
+    return None
 
 
 def _time(activity: PendingActivityInfo, name: str) -> datetime | None:

@@ -11,6 +11,7 @@ from segue.cli import (
     explain,
     lint,
     look,
+    metrics,
     operate,
     plan,
     record,
@@ -63,6 +64,7 @@ app.command()(guarded(run.run))
 app.command()(guarded(look.runs))
 app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
+app.command()(guarded(metrics.metrics))
 app.command()(guarded(look.cancel))
 app.command()(guarded(operate.retry))
 app.command()(guarded(operate.rerun))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ def runs(
         typer.echo(json.dumps([_plain(run) for run in found], indent=2))
         return
     rows = [(run.id, run.state, _started(run.started_at or run.created_at), _took(run), _why(run)) for run in found]
-    _print_table(("RUN", "STATE", "STARTED", "TOOK", "CAUSE"), rows)
+    print_table(("RUN", "STATE", "STARTED", "TOOK", "CAUSE"), rows)
 
 
 def show(run_id: RunId, as_json: AsJson = False) -> None:
@@ -56,7 +57,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     if run.reason:
         typer.echo(run.reason)
     rows = [(row.name, row.state, row.queue, row.attempt, row.duration, row.note) for row in RunView(run).rows()]
-    _print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
+    print_table(("STEP", "STATE", "QUEUE", "ATTEMPT", "DURATION", "WHY"), rows)
     for queue in unserved:
         typer.echo(f"Nobody serves the queue {queue}. Start a worker: segue worker --queue {queue}")
     for operation in run.operations:
@@ -74,14 +75,19 @@ def logs(
 ) -> None:
     """Print what a step wrote.
 
-    What it wrote to stderr goes to stderr.
+    What it wrote to stderr goes to stderr. A terminal shows levels in colours and groups with a heading.
     """
+    from segue.cli.marked_log import MarkedLog
     from segue.client import Client
 
     chosen = int(attempt) if attempt is not None and attempt.isdigit() else attempt
+    log = MarkedLog(colours=not os.environ.get("NO_COLOR"))
     with Client() as client:
         for line in client.logs(run_id, step, attempt=chosen, follow=follow):
-            print(line.text, file=sys.stderr if line.stream == "stderr" else sys.stdout, flush=follow)
+            stream = sys.stderr if line.stream == "stderr" else sys.stdout
+            text = log.shown(line.text) if stream.isatty() else line.text
+            if text is not None:
+                print(text, file=stream, flush=follow)
 
 
 def cancel(
@@ -127,7 +133,7 @@ def _why(run: Any) -> str:
     return run.cause.kind if run.cause.kind == "manual" else f"{run.cause.kind} {run.cause.id}"
 
 
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print columns as wide as they must be, so that grep and awk can read them too."""
     widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
     for row in [head, *rows]:
