@@ -58,7 +58,7 @@ class Saved:
 
 
 class Checkpoints:
-    """Restores and saves the checkpoints of one attempt; as a context, saves while its process runs.
+    """Restores and saves the checkpoints of one attempt: a context around the time in which its process runs.
 
     Args:
         attempt: The attempt.
@@ -76,7 +76,7 @@ class Checkpoints:
         self._wishes: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
         self._saver: asyncio.Task[None] | None = None
 
-    async def restore(self) -> None:
+    async def _restore(self) -> None:
         """Put what an attempt before this one has saved where the process finds it; the first has nothing to find."""
         if self._attempt.number == 1:
             return
@@ -92,6 +92,7 @@ class Checkpoints:
             attempt.log.line(f"[segue] restored the checkpoint of attempt {_attempt_of(found.key)}")
 
     async def __aenter__(self) -> Checkpoints:
+        await self._restore()
         # Before the process starts: what it does to the path afterwards leads us nowhere.
         self._descriptor = os.open(self._exchange, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._attempt.reports.wish = self._wish
@@ -127,7 +128,7 @@ class Checkpoints:
             try:
                 await self._save(name)
                 kept = True
-            except (StepFailed, ObjectStoreError, OSError, ValueError) as error:
+            except Exception as error:  # whatever it is: hours of work matter more
                 said = error.message if isinstance(error, StepFailed) else str(error)
                 self._attempt.log.line(f"[segue] the checkpoint is not kept: {said}")
             finally:

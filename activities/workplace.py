@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,16 +68,18 @@ class Workplace:
             command: What to run.
             entry: Runs it in such an interpreter.
         """
-        checkpoints = Checkpoints(attempt, self.checkpoint, self.exchange)
-        await checkpoints.restore()
-        pipe = ReportPipe(self.exchange, attempt.reports.take)
-        try:
-            async with checkpoints:
-                exit = await self._started(attempt, command, entry)
+        async with self.telling(attempt):
+            return await self._started(attempt, command, entry)
+
+    @contextlib.asynccontextmanager
+    async def telling(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Hear what the step tells while this lasts; it finds its checkpoint, and those that it saves are kept."""
+        async with Checkpoints(attempt, self.checkpoint, self.exchange):
+            pipe = ReportPipe(self.exchange, attempt.reports.take)
+            try:
+                yield
+            finally:
                 pipe.close()
-                return exit
-        finally:
-            pipe.close()
 
     async def _started(self, attempt: Attempt, command: Command, entry: Entry | None) -> Exit:
         shop, task = attempt.workshop, attempt.task

@@ -11,6 +11,8 @@ import sys
 
 from segue.reports import in_step
 
+_SAID = "_said_by_segue"
+
 
 class MarkedLines(logging.Handler):
     """Writes records to stderr, with the marks of their levels."""
@@ -18,8 +20,10 @@ class MarkedLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, each of its lines with the mark."""
         inside = in_step()
-        if not inside and logging.getLogger().handlers:
+        others = any(handler is not self for handler in logging.getLogger().handlers)
+        if getattr(record, _SAID, False) or (others and not inside):
             return
+        setattr(record, _SAID, True)  # it may come again by way of the root, which may have this handler too
         try:
             head = mark(record.levelno) if inside else f"{record.levelname}: "
             lines = self.format(record).splitlines() or [""]
@@ -41,7 +45,10 @@ def mark(level: int) -> str:
 def _logger() -> logging.Logger:
     made = logging.getLogger("segue.step")
     if not made.handlers:
-        made.addHandler(MarkedLines())
+        handler = MarkedLines()
+        # One that has none is given a longer one by `logging.basicConfig`, which says the level a second time.
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        made.addHandler(handler)
         made.setLevel(logging.DEBUG)
     made.propagate = not in_step()
     return made
