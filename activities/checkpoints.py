@@ -5,7 +5,7 @@ when all its files are there. So an attempt that is still alive after its succes
 restored is the newest checkpoint of the newest attempt that has one. When there is a newer one, its forerunner goes.
 
 What the process has in its folder may change or be led elsewhere while we look: its files are taken by hard links into
-a folder of ours, never through a link. Nothing here makes a step fail; the log says what went wrong.
+a folder of ours, never through a link. What cannot be saved makes no step fail; the log says what went wrong.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ import os
 import re
 import shutil
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from activities.attempt import Attempt
+from activities.attempt import STORE_PATIENCE_SECONDS, STORE_RETRY_SECONDS, Attempt
 from activities.digest import digest_of
 from activities.errors import StepFailed
 from activities.scratch import remove
 from segue.checkpoints import MAX_VALUE_BYTES, RESTORED
 from store.attempts import list_attempts, step_prefix
-from store.objects import CHUNK_BYTES, ObjectNotFound, ObjectStore, ObjectStoreError
+from store.objects import CHUNK_BYTES, ObjectNotFound, ObjectStore, ObjectStoreError, ObjectStoreUnavailable
 
 MAX_FILES = 10_000
 MAX_WAITING = 16
@@ -77,19 +78,37 @@ class Checkpoints:
         self._saver: asyncio.Task[None] | None = None
 
     async def _restore(self) -> None:
-        """Put what an attempt before this one has saved where the process finds it; the first has nothing to find."""
-        if self._attempt.number == 1:
-            return
+        """Put what an attempt before this one has saved where the process finds it; the first has nothing to find.
+
+        Raises:
+            StepFailed: It is there, but cannot be had here or now; to begin without would do all of it again.
+        """
         attempt = self._attempt
+        if attempt.number == 1:
+            return
         try:
-            found = await attempt.blocking(self._found_and_read)
-        except (ObjectStoreError, OSError, ValueError, KeyError, TypeError) as error:
+            found = await self._found_with_patience()
+        except OSError as error:
+            raise StepFailed("CheckpointFailed", f"the checkpoint cannot be restored: {error}") from None
+        except (ValueError, LookupError, TypeError, RecursionError, ObjectStoreError) as error:
             await attempt.blocking(self._empty)
-            attempt.log.line(f"[segue] the checkpoint cannot be restored: {error}")
+            attempt.log.line(f"[segue] the checkpoint cannot be restored, the step begins without: {error}")
             return
         if found is not None:
             self._before = found
             attempt.log.line(f"[segue] restored the checkpoint of attempt {_attempt_of(found.key)}")
+
+    async def _found_with_patience(self) -> Saved | None:
+        give_up_at = time.monotonic() + STORE_PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._attempt.blocking(self._found_and_read)
+            except ObjectStoreUnavailable as error:
+                if time.monotonic() > give_up_at:
+                    raise StepFailed("ObjectStoreUnavailable", str(error)) from None
+                self._attempt.log.line(f"[segue] {error}; trying again")
+            await self._attempt.blocking(self._empty)
+            await asyncio.sleep(STORE_RETRY_SECONDS)
 
     async def __aenter__(self) -> Checkpoints:
         await self._restore()

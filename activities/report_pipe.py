@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger("segue.activities")
 
 NAME = "report"
 READ_BYTES = 64 * 1024
@@ -33,12 +36,17 @@ class ReportPipe:
         self.path = folder / NAME
         self._take = take
         self._rest = b""
-        os.mkfifo(self.path, 0o600)
-        # Open for both, so that it never ends while processes of the step come and go.
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._descriptor = -1
         self._loop = asyncio.get_running_loop()
         self._tick: asyncio.TimerHandle | None = None
-        self._listen()
+        try:
+            os.mkfifo(self.path, 0o600)
+            # Open for both, so that it never ends while processes of the step come and go.
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:  # the file system has no pipes; a step does without
+            logger.warning("%s cannot be made, so a step cannot tell how far it is: %s", self.path, error)
+        else:
+            self._listen()
 
     def close(self) -> None:
         """Take what is left, and read no more."""

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from segue.markers import read_mark
+from segue.reports import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS
 
 logger = logging.getLogger("segue.activities")
 
@@ -26,7 +27,6 @@ METRICS = "metrics.json"
 """The name of the series' object in the attempt's folder."""
 MAX_POINTS = 2_000
 MAX_SERIES = 50
-MAX_TEXT_CHARACTERS = 200
 FLUSH_SECONDS = 2.0
 BEAT_SECONDS = 0.5
 """Progress is told at most so often; what came in between goes with the next heartbeat."""
@@ -112,12 +112,17 @@ class Reports:
 
     def take(self, message: Any) -> None:
         """Take a message of the pipe, which may be anything; what is none of ours is dropped."""
+        with contextlib.suppress(OverflowError):  # JSON has integers of any size
+            self._take(message)
+
+    def _take(self, message: Any) -> None:
         match message:
             case {"progress": [int() | float() as done, int() | float() | None as total, str() as text]}:
                 self._take_progress(done, total, text)
             case {"metric": [str() as name, int() | float() | None as value, step, int() | float() as at]}:
                 if step is None or isinstance(step, int | float):
-                    self._take_metric(name, math.nan if value is None else value, step, at)
+                    place = None if step is None else float(step)
+                    self._take_metric(name, math.nan if value is None else float(value), place, float(at))
             case {"checkpoint": str() as name} if self.wish is not None and name:
                 self.wish(name)
 
@@ -133,14 +138,16 @@ class Reports:
         self.progress = {
             "done": _short(done),
             "total": _short(total) if total is not None and total > 0 else None,
-            "text": self._hide(" ".join(text.split()))[:MAX_TEXT_CHARACTERS],
+            "text": self._shown(text)[:MAX_TEXT_CHARACTERS],
         }
         if time.monotonic() - self._told_at >= BEAT_SECONDS:
             self._told_at = time.monotonic()
             self._beat()
 
     def _take_metric(self, name: str, value: float, step: float | None, at: float) -> None:
-        name = self._hide(name)[:100]
+        name = self._shown(name)[:MAX_NAME_CHARACTERS]
+        if not name or not math.isfinite(at) or (step is not None and not math.isfinite(step)):
+            return
         if name not in self._series:
             if len(self._series) >= MAX_SERIES:
                 if not self._refused:
@@ -148,12 +155,15 @@ class Reports:
                 self._refused = {name}
                 return
             self._series[name] = Series()
-        if (step is not None and not math.isfinite(step)) or not math.isfinite(at):
-            return
         self._series[name].add(value, step, at)
         self._changed = True
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
+
+    def _shown(self, text: str) -> str:
+        """Return a text as people may see it: in one line, and without what would move a terminal's cursor."""
+        hidden = self._hide(" ".join(text.split()))
+        return "".join(each for each in hidden if each.isprintable())
 
     async def _flush(self) -> None:
         """Write the series whenever they have changed, until the attempt is over."""

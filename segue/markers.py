@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+MAX_CHARACTERS = 1_000
+"""Of a line that tells something."""
 LEVELS = ("debug", "notice", "warning", "error")
 
 _SHOWN = re.compile(r"::(group|endgroup|debug|notice|warning|error)(?: [^:]*)?::(.*)", re.DOTALL)
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _PROGRESS = re.compile(rf"::progress::\s*({_NUMBER})(?:\s*/\s*({_NUMBER})|\s*(%))?(?:\s+(.*))?", re.DOTALL)
-_METRIC = re.compile(r"::metric(?:::|\s+)\s*([^=\s]{1,100})=(\S+?)(?:\s+step=(\S+?))?(?:::)?\s*")
+_METRIC = re.compile(r"::metric(?:::|\s)\s*([^=\s]{1,100})=(\S+?)(?:\s+step=(\S+?))?(?:::)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def read_mark(line: str) -> Mark | None:
         return None
     if shown := _SHOWN.fullmatch(line):
         return Mark(shown[1], shown[2])
+    if len(line) > MAX_CHARACTERS:
+        return None
     if line.rstrip() == "::checkpoint::":
         return Mark("checkpoint")
     if told := _PROGRESS.fullmatch(line):

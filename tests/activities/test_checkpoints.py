@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from temporalio.common import RetryPolicy
 
+from activities import checkpoints
 from activities.checkpoints import take_files
 from segue import checkpoints as client
+from store.objects import ObjectStoreUnavailable
 from tests.activities.conftest import Steps
 from tests.waiting import eventually
 from workflows.messages import StepResult
@@ -103,9 +105,8 @@ async def test_a_damaged_checkpoint_is_said_and_not_used(steps: Steps) -> None:
     steps.objects.put(weights, b"something else")
     result = await count(steps, 2, until=1)
     assert result.value == {"began": 0, "seen": {}}
-    assert "[segue] the checkpoint cannot be restored: model/weights is not as it was written" in steps.log(
-        result.folder
-    )
+    [said] = [line for line in steps.log(result.folder) if "cannot be restored" in line]
+    assert said.endswith("the step begins without: model/weights is not as it was written")
 
 
 async def test_a_checkpoint_that_cannot_be_kept_does_not_fail_the_step(
@@ -159,3 +160,35 @@ def test_a_value_that_is_not_json_or_too_large_is_refused_at_once() -> None:
         made.save(object())
     with pytest.raises(ValueError, match="write it to a file in folder"):
         made.save("x" * client.MAX_VALUE_BYTES)
+
+
+async def test_a_store_that_is_away_for_a_moment_costs_no_checkpoint(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.checkpoints.STORE_RETRY_SECONDS", 0.01)
+    await steps.failure(count(steps, 1, until=3, die=True))
+    failures = [ObjectStoreUnavailable("here", "it is away")]
+    read = checkpoints.read_into
+
+    def away_once(*args: Any) -> None:
+        read(*args)
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(checkpoints, "read_into", away_once)
+    assert (await count(steps, 2, until=3)).value["began"] == 3
+
+
+async def test_a_checkpoint_that_this_machine_cannot_take_fails_the_attempt(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await steps.failure(count(steps, 1, until=3, die=True))
+
+    def full(*args: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(checkpoints, "read_into", full)
+    failure = await steps.failure(count(steps, 2, until=3))
+    assert (failure.type, failure.non_retryable) == ("CheckpointFailed", False)
+    monkeypatch.undo()
+    assert (await count(steps, 3, until=3)).value["began"] == 3

@@ -50,6 +50,8 @@ def told(steps: Steps) -> list[Any]:
         ("::metric::loss=2", Mark("metric", name="loss", numbers=(2, None))),
         ("::metric loss=high", None),
         ("::metric loss", None),
+        ("::metric" + " " * 60_000 + "loss=1", None),
+        ("::progress::1" + " " * 60_000 + "x", None),
     ],
 )
 def test_marks_are_those_of_github_actions_and_all_else_is_text(line: str, mark: Mark | None) -> None:
@@ -142,6 +144,19 @@ async def test_what_is_written_to_the_pipe_may_be_anything(steps: Steps) -> None
     )
     assert told(steps)[-1]["progress"]["text"] == "fine"
     assert METRICS not in steps.names(result.folder)
+
+
+async def test_numbers_and_texts_from_the_pipe_are_what_people_can_be_shown(steps: Steps) -> None:
+    messages = [
+        {"progress": [10**400, 2, ""]},
+        {"metric": ["x", 10**400, None, 0]},
+        {"metric": ["x\x1b[2J", 1, None, 0]},
+        {"progress": [1, 2, "a\x1b[31m\nb"]},
+    ]
+    script = "".join(f"echo '{json.dumps(each)}' > $SEGUE_REPORT\n" for each in messages)
+    result = await steps.shell(script)
+    assert [each["progress"]["text"] for each in told(steps)][-1] == "a[31m b"
+    assert series(steps, result) == {"x[2J": [(0, 1.0)]}
 
 
 async def test_no_call_fails_where_nobody_listens(steps: Steps) -> None:

@@ -3,7 +3,7 @@
 const LEVEL = /^::(debug|notice|warning|error)(?: [^:]*)?::/;
 const GROUP = /^::group(?: [^:]*)?::/;
 const END = /^::endgroup(?: [^:]*)?::/;
-const TOLD = /^::(?:progress::\s*\d|metric(?:::|\s+)\s*[^=\s]+=|checkpoint::\s*$)/;
+const TOLD = /^::(?:progress::\s*\d|metric(?:::|\s)\s*[^=\s]+=|checkpoint::\s*$)/;
 
 export interface Mark {
   kind: "debug" | "notice" | "warning" | "error" | "group" | "endgroup" | "told" | "plain";
