@@ -7,7 +7,7 @@ import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from activities.interpreters import Interpreters
 from activities.logs import LogSink
 from activities.masks import Masks
 from activities.process import ProcessHost
+from activities.reports import METRICS, Reports
 from activities.revealing import secret_values
 from activities.room import Room, Share
 from activities.sandbox import Sandboxes
@@ -30,7 +31,7 @@ from activities.scratch import ScratchSpace, remove
 from activities.warm import WarmPython
 from segue.secret_sources import SecretSources
 from store.objects import ObjectExists, ObjectStore, ObjectStoreUnavailable
-from workflows.messages import REFERENCE, WAITS, StepResult, StepTask
+from workflows.messages import ATTEMPT, PROGRESS, REFERENCE, WAITS, StepResult, StepTask
 from workflows.secret_texts import filled
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Attempt:
         scheduled_at: When Temporal put it into its queue, seconds since the epoch.
         waits: What it waits for on this worker; None: it does not.
         share: What it occupies; None: nothing.
+        reports: What it tells of itself while it runs.
     """
 
     def __init__(self, task: StepTask, info: activity.Info, workshop: Workshop) -> None:
@@ -122,6 +124,9 @@ class Attempt:
         self.scheduled_at = info.current_attempt_scheduled_time.timestamp()
         self.waits: str | None = None
         self.share: Share | None = None
+        self._beats_as = info.attempt
+        self.reports = Reports(self._put_metrics, self._beat, lambda text: self.masks.text(text), self.log.line)
+        self.log.listen(self.reports.line)
         timeout = info.heartbeat_timeout
         self._interval = heartbeat_interval(timeout.total_seconds()) if timeout else None
         self._scratch: Path | None = None
@@ -195,30 +200,35 @@ class Attempt:
     def wait(self, why: str) -> None:
         """Have it known that the step waits on this worker, such as `waits for 1 gpu (0 free)`."""
         self.waits = why
-        activity.heartbeat(*self._details())
+        self._beat()
 
     def begin(self, share: Share) -> None:
         """Run with what it occupies from here on."""
         waited, self.waits, self.share = self.waits is not None, None, share
         self.started_at = time.time()
         if waited:
-            activity.heartbeat(*self._details())
+            self._beat()
 
-    def _details(self) -> Sequence[Any]:
-        """Return what a heartbeat says: if it waits, for what."""
-        return [] if self.waits is None else [{WAITS: self.waits}]
+    def _beat(self) -> None:
+        """Send a heartbeat: what the step waits for, or how far it is, with the attempt that it is of."""
+        said = {WAITS: self.waits, PROGRESS: self.reports.progress}
+        known = {name: value for name, value in said.items() if value is not None}
+        activity.heartbeat(*([{ATTEMPT: self._beats_as, **known}] if known else []))
 
     async def heartbeats(self) -> None:
         """Tell Temporal that this worker is alive, until cancelled."""
         while self._interval is not None:
             await asyncio.sleep(self._interval)
-            activity.heartbeat()
+            self._beat()
 
     async def clear_up(self) -> None:
         """Remove the scratch folder."""
         if self._scratch is not None:
             folder, self._scratch = self._scratch, None
             await self.blocking(remove, folder)
+
+    async def _put_metrics(self, data: bytes) -> None:
+        await self.blocking(self.workshop.objects.put, f"{self.folder}/{METRICS}", data)
 
     async def _put_log(self, name: str, data: bytes) -> None:
         try:

@@ -57,6 +57,7 @@ class LogSink:
             "stdout": deque(maxlen=TAIL_LINES),
             "stderr": deque(maxlen=TAIL_LINES),
         }
+        self._heard: Callable[[str], None] | None = None
         self._masks = Masks()
         self._masked: dict[Stream, MaskedStream] = {}
         self._buffer: list[bytes] = []
@@ -77,6 +78,10 @@ class LogSink:
         """Hide secrets in all that follows."""
         self._masks = masks
         self._masked = {"stdout": masks.stream(), "stderr": masks.stream()} if masks else {}
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Have somebody hear each line that begins with `::`, also of those that are not kept any more."""
+        self._heard = heard
 
     def forget_tail(self) -> None:
         """Start the tails anew: what came before is not the step's own."""
@@ -120,6 +125,10 @@ class LogSink:
         if not lines:
             return
         self._tails[stream].extend(line[:TAIL_CHARACTERS] for line in lines[-TAIL_LINES:])
+        if self._heard is not None:
+            for line in lines:
+                if line.startswith("::"):
+                    self._heard(line)
         if self._room <= 0:
             return
         head = f'{{"at": {time.time():.3f}, "stream": "{stream}", "text": '

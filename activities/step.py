@@ -215,6 +215,11 @@ def _hidden(error: StepFailed, masks: Masks) -> StepFailed:
 
 
 async def _close_log(attempt: Attempt, hasty: bool) -> None:
-    """Write the rest of the log; a second cancel goes on without waiting for it."""
+    """Write the rest of log and metrics; a second cancel goes on without waiting for it."""
     patience = HASTY_LOG_SECONDS if hasty else PATIENCE_SECONDS
-    await asyncio.shield(asyncio.create_task(attempt.log.close(patience)))
+    await asyncio.shield(asyncio.create_task(_close(attempt, patience)))
+
+
+async def _close(attempt: Attempt, patience: float) -> None:
+    await attempt.log.close(patience)
+    await attempt.reports.close()

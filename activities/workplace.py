@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from activities.attempt import Attempt
+from activities.checkpoints import Checkpoints
 from activities.environments import Wanted
 from activities.errors import StepFailed
 from activities.process import Command, Exit, base_environment
 from activities.references import Inputs, Outputs, as_text
+from activities.report_pipe import NAME as PIPE_NAME
+from activities.report_pipe import ReportPipe
 from activities.sandbox import HIDDEN
 from activities.warm import Entry
+from segue.checkpoints import FOLDER as CHECKPOINT
+from segue.reports import PIPE
 from segue.runner import ERROR, OUTPUT
 
 SANDBOX = "sandbox"
@@ -31,6 +38,7 @@ class Workplace:
         artifacts: Files left here are kept (`SEGUE_ARTIFACTS`).
         output: The file for `key=value` lines (`SEGUE_OUTPUT`).
         exchange: Files between the worker and a Python step's runner.
+        checkpoint: Files that the next attempt finds again once they are saved (`SEGUE_CHECKPOINT`).
         interpreter: The Python of this step, with its first options.
         env: All environment variables.
         base: Those that the steps of this worker have in common.
@@ -42,6 +50,7 @@ class Workplace:
     artifacts: Path
     output: Path
     exchange: Path
+    checkpoint: Path
     interpreter: tuple[str, ...]
     env: dict[str, str]
     base: dict[str, str]
@@ -60,6 +69,20 @@ class Workplace:
             command: What to run.
             entry: Runs it in such an interpreter.
         """
+        async with self.telling(attempt):
+            return await self._started(attempt, command, entry)
+
+    @contextlib.asynccontextmanager
+    async def telling(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Hear what the step tells while this lasts; it finds its checkpoint, and those that it saves are kept."""
+        async with Checkpoints(attempt, self.checkpoint, self.exchange):
+            pipe = ReportPipe(self.exchange, attempt.reports.take)
+            try:
+                yield
+            finally:
+                pipe.close()
+
+    async def _started(self, attempt: Attempt, command: Command, entry: Entry | None) -> Exit:
         shop, task = attempt.workshop, attempt.task
         if task.isolation == SANDBOX:
             readable = [path for path in (self.environment, shop.import_path, _hidden(self.interpreter[0])) if path]
@@ -92,8 +115,9 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     if attempt.task.isolation == SANDBOX:
         await attempt.workshop.sandboxes.check()
     scratch = attempt.scratch
-    work, artifacts, temporary, exchange = (scratch / name for name in ("work", "artifacts", "tmp", "exchange"))
-    for folder in (artifacts, temporary, exchange):
+    names = ("work", "artifacts", "tmp", "exchange", "checkpoint")
+    work, artifacts, temporary, exchange, checkpoint = (scratch / name for name in names)
+    for folder in (artifacts, temporary, exchange, checkpoint):
         folder.mkdir()
     bundle = await _bundle(attempt)
     if bundle is None:
@@ -115,8 +139,9 @@ async def prepare(attempt: Attempt, inputs: Inputs, *, python: bool = True) -> W
     own |= {"HOME": str(temporary)} if attempt.task.isolation == SANDBOX else {}
     own |= {name: as_text(await inputs.local(value)) for name, value in attempt.task.env.items()}
     own |= _devices(attempt) | facts(attempt) | {"SEGUE_OUTPUT": str(output), "SEGUE_ARTIFACTS": str(artifacts)}
+    own |= {PIPE: str(exchange / PIPE_NAME), CHECKPOINT: str(checkpoint)}
     interpreter = _interpreter(attempt, environment)
-    return Workplace(work, artifacts, output, exchange, interpreter, base | own, base, own, environment)
+    return Workplace(work, artifacts, output, exchange, checkpoint, interpreter, base | own, base, own, environment)
 
 
 async def finish(attempt: Attempt, outputs: Outputs, failure: StepFailed | None) -> None:

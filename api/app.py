@@ -30,6 +30,7 @@ from api.routes import (
     fleet,
     health,
     logs,
+    metrics,
     operations,
     outputs,
     queues,
@@ -101,7 +102,7 @@ def _routes() -> APIRouter:
     router = APIRouter()
     for noun in (health, workflows, bundles, runs, answers, callbacks, operations, reruns, events):
         router.include_router(noun.router)
-    for noun in (logs, outputs, artifacts, cache, queues, fleet, vars):
+    for noun in (logs, metrics, outputs, artifacts, cache, queues, fleet, vars):
         router.include_router(noun.router)
     return router
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.downloads import damaged
-from api.step_logs import step_prefix
 from store import rows
+from store.attempts import step_prefix
 from store.database import Database
 from store.runs import get_run
 

@@ -66,3 +66,19 @@ class Artifacts(_Answer):
     artifacts: list[ArtifactInfo]
     made_by: Lineage | None = Field(description="Another run's, where the output was reused; null when nothing ran.")
     next: str | None = Field(description="The `after` of the next page; null: there is none.")
+
+
+class Series(_Answer):
+    """The points of a metric, by columns of one length."""
+
+    name: str = Field(examples=["accuracy"])
+    steps: list[float] = Field(description="Where each point is, such as its epoch; else they are counted.")
+    values: list[float | None] = Field(description="Null for what was no finite number.")
+    at: list[float] = Field(description="Seconds since the epoch, by the worker's clock.")
+
+
+class Metrics(_Answer):
+    """What a step has measured of itself."""
+
+    attempts: list[str]
+    series: list[Series]

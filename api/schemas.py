@@ -249,6 +249,15 @@ class Attempt(_Answer):
     folder: str | None = Field(None, description="Prefix of its objects; null until it has ended.")
 
 
+class Progress(_Answer):
+    """How far a step says it is."""
+
+    done: float
+    total: float | None = Field(None, description="Null when nobody knows.")
+    text: str = ""
+    at: Time
+
+
 class Step(_Answer):
     """A step, or an item of a map, of a run."""
 
@@ -260,6 +269,7 @@ class Step(_Answer):
     state: StepState
     reason: str = ""
     detail: dict[str, Any] = Field(default_factory=dict, description="The reason as data.")
+    progress: Progress | None = Field(None, description="Of an attempt that runs, or that failed.")
     attempt: int = Field(0, description="The newest attempt; 0 before the first.")
     worker: str | None = None
     scheduled_at: Time | None = None

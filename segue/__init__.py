@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segue.arrows import chain
     from segue.async_client import AsyncClient, AsyncRunHandle
+    from segue.checkpoints import checkpoint
     from segue.client import Client, RunHandle
     from segue.dag import DAG, Finally, TaskGroup
     from segue.errors import (
@@ -55,12 +56,15 @@ if TYPE_CHECKING:
     from segue.named_operators import ContainerOperator, NotifyOperator, SQLOperator, SSHOperator
     from segue.operators import BashOperator, EmptyOperator, HttpOperator, Operator, PythonOperator, UsesOperator
     from segue.param import Param
+    from segue.reports import group, metric, progress
+    from segue.step_log import log
     from segue.triggers import cron, every
     from segue.waiting import ApprovalOperator, TriggerDagRunOperator, WaitOperator, WorkflowOperator
 
 _HOMES = {
     "arrows": ["chain"],
     "async_client": ["AsyncClient", "AsyncRunHandle"],
+    "checkpoints": ["checkpoint"],
     "client": ["Client", "RunHandle"],
     "dag": ["DAG", "Finally", "TaskGroup"],
     "errors": [
@@ -122,6 +126,8 @@ _HOMES = {
         "UsesOperator",
     ],
     "param": ["Param"],
+    "reports": ["group", "metric", "progress"],
+    "step_log": ["log"],
     "triggers": ["cron", "every"],
     "waiting": ["ApprovalOperator", "TriggerDagRunOperator", "WaitOperator", "WorkflowOperator"],
 }
@@ -198,13 +204,18 @@ __all__ = [
     "WorkflowOperator",
     "callback",
     "chain",
+    "checkpoint",
     "cron",
     "event",
     "every",
     "expr",
+    "group",
     "has",
     "item",
+    "log",
+    "metric",
     "params",
+    "progress",
     "response",
     "run",
     "secrets",

@@ -21,6 +21,7 @@ from segue.event_stream import EventStream
 from segue.fleet import Fleet
 from segue.kept import AsyncKeptOperations
 from segue.log_tail import read_log
+from segue.measures import Series
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.run_operations import AsyncRunOperations
 from segue.submission import Definition, read_definition
@@ -59,6 +60,10 @@ class AsyncRunHandle:
     def logs(self, step: str, *, attempt: str | int | None = None, follow: bool = False) -> AsyncIterator[LogLine]:
         """Read a step's log; see `AsyncClient.logs`."""
         return self.client.logs(self.id, step, attempt=attempt, follow=follow)
+
+    async def metrics(self, step: str, *, attempt: str | None = None) -> dict[str, Series]:
+        """Return what a step has measured of itself; see `AsyncClient.metrics`."""
+        return await self.client.metrics(self.id, step, attempt=attempt)
 
     async def output(self, step: str) -> Any:
         """Return a step's whole output."""
@@ -272,6 +277,16 @@ class AsyncClient(AsyncRunOperations, AsyncKeptOperations, ClientBase):
                 await asyncio.sleep(wish)
             else:
                 yield wish
+
+    async def metrics(self, run: str, step: str, *, attempt: str | None = None) -> dict[str, Series]:
+        """Return what a step has measured of itself by `segue.metric`, by name.
+
+        Args:
+            run: The run's id.
+            step: The step's key, such as `train` or `train[3]`.
+            attempt: An attempt's name; without it, the series of all attempts are joined.
+        """
+        return await self._transport.send(calls.get_metrics(run, step, attempt))
 
     async def output(self, run: str, step: str) -> Any:
         """Return a step's whole output, however large."""

@@ -25,6 +25,7 @@ from segue.errors import (
     UnexpectedAnswer,
 )
 from segue.fleet import Fleet
+from segue.measures import Series
 from segue.models import Deployed, FiredEvent, LogPage, Run, RunSummary, Workflow
 from segue.rerun import Rerun
 
@@ -141,6 +142,13 @@ def get_logs(run: str, step: str, attempt: str | None, after: int) -> Call[LogPa
     """Return a page of an attempt's log."""
     query = {"after": str(after), **({"attempt": attempt} if attempt else {})}
     return Call("GET", f"/runs/{_part(run)}/steps/{_part(step)}/logs", LogPage.from_json, query=query)
+
+
+def get_metrics(run: str, step: str, attempt: str | None = None) -> Call[dict[str, Series]]:
+    """Return the series of a step's metrics by name."""
+    path = f"/runs/{_part(run)}/steps/{_part(step)}/metrics"
+    query = {"attempt": attempt} if attempt else {}
+    return Call("GET", path, _series_by_name, query=query)
 
 
 def get_output(run: str, step: str) -> Call[Any]:
@@ -272,6 +280,10 @@ def _part(text: str) -> str:
 
 def _nothing(_: Any) -> None:
     return None
+
+
+def _series_by_name(document: Any) -> dict[str, Series]:
+    return {each["name"]: Series.from_json(each) for each in document["series"]}
 
 
 def _as_it_is(found: Any) -> Any:

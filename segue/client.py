@@ -17,6 +17,7 @@ from segue.event_stream import EventStream
 from segue.fleet import Fleet
 from segue.kept import KeptOperations
 from segue.log_tail import read_log
+from segue.measures import Series
 from segue.models import Deployed, FiredEvent, LogLine, Run, RunEvent, RunSummary, Workflow
 from segue.run_operations import RunOperations
 from segue.submission import Definition, read_definition
@@ -55,6 +56,10 @@ class RunHandle:
     def logs(self, step: str, *, attempt: str | int | None = None, follow: bool = False) -> Iterator[LogLine]:
         """Read a step's log; see `Client.logs`."""
         return self.client.logs(self.id, step, attempt=attempt, follow=follow)
+
+    def metrics(self, step: str, *, attempt: str | None = None) -> dict[str, Series]:
+        """Return what a step has measured of itself; see `Client.metrics`."""
+        return self.client.metrics(self.id, step, attempt=attempt)
 
     def output(self, step: str) -> Any:
         """Return a step's whole output."""
@@ -266,6 +271,16 @@ class Client(RunOperations, KeptOperations, ClientBase):
                 time.sleep(wish)
             else:
                 yield wish
+
+    def metrics(self, run: str, step: str, *, attempt: str | None = None) -> dict[str, Series]:
+        """Return what a step has measured of itself by `segue.metric`, by name.
+
+        Args:
+            run: The run's id.
+            step: The step's key, such as `train` or `train[3]`.
+            attempt: An attempt's name; without it, the series of all attempts are joined.
+        """
+        return self._transport.send(calls.get_metrics(run, step, attempt))
 
     def output(self, run: str, step: str) -> Any:
         """Return a step's whole output, however large."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from segue.measures import Progress
+
 RunState = Literal["pending", "running", "paused", "succeeded", "failed", "cancelled"]
 StepState = Literal[
     "waiting",
@@ -89,6 +91,7 @@ class Step:
         reason: One sentence: why this state.
         attempt: Number of the latest try; 0 before the first.
         output: Its value; a reference (an object with the key `$segue`) when it is large.
+        progress: How far its attempt says it is, while it runs or when it failed.
     """
 
     key: str
@@ -107,6 +110,7 @@ class Step:
     output: Any
     error: StepFailure | None
     attempts: tuple[Attempt, ...]
+    progress: Progress | None = None
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Step:
@@ -128,6 +132,7 @@ class Step:
             output=document.get("output"),
             error=StepFailure.from_json(document.get("error")),
             attempts=tuple(Attempt.from_json(attempt) for attempt in document.get("attempts") or ()),
+            progress=Progress.from_json(document.get("progress")),
         )
 
 

@@ -16,7 +16,7 @@ from store.columns import moment, text_of
 from store.rows import Run, row_as, step_as
 from store.runs import step_row
 from store.tables import ACTIVE_STEP_STATES
-from workflows.messages import TERMINAL_RUN_STATES, TERMINAL_STEP_STATES, StepError, StepResult, Transition
+from workflows.messages import PROGRESS, TERMINAL_RUN_STATES, TERMINAL_STEP_STATES, StepError, StepResult, Transition
 from workflows.plan import MAX_MAP_ITEMS
 
 _DECISION = frozenset({"rule", "needs", "conditions", "if"})
@@ -25,6 +25,8 @@ _ITEM = re.compile(r"([^\[]+)((?:\[\d+\])+)")
 _FOLDER = re.compile(r".*/(\d+)\.(\d+)-[^/]*")
 
 _SLACK = timedelta(milliseconds=1)
+MAX_PROGRESS_PAUSE = timedelta(seconds=10)
+"""A step's progress is an event each time: so often at least, and at most once in a hundredth of the time it runs."""
 
 Row = dict[str, Any]
 
@@ -45,6 +47,7 @@ class PendingAttempt:
         failed_at: When it did.
         next_at: When the next one may start.
         waits: What it waits for on the worker that has it; None: it runs there.
+        progress: How far it is, as its step tells: `{"done", "total", "text"}`.
     """
 
     key: str
@@ -58,6 +61,7 @@ class PendingAttempt:
     failed_at: datetime | None = None
     next_at: datetime | None = None
     waits: str | None = None
+    progress: dict[str, Any] | None = None
 
 
 class Fold:
@@ -101,8 +105,10 @@ class Fold:
     def observe(self, seen: PendingAttempt, now: datetime) -> bool:
         """Take in what was seen of an attempt; say whether it was news."""
         step = self.steps.get(seen.key)
-        if step is None or self.ended or step["state"] not in ACTIVE_STEP_STATES or not _is_news(step, seen):
+        if step is None or self.ended or step["state"] not in ACTIVE_STEP_STATES or _is_of_before(step, seen):
             return False
+        if not _is_news(step, seen):
+            return self._observe_progress(step, seen, now)
         if seen.number > 1:
             self._end_failed(step, seen, now)
         generation = step["generation"]
@@ -116,7 +122,10 @@ class Fold:
             attempt = generation * seen.limit + seen.number
             step.update(state="running", attempt=attempt, worker=seen.worker)
             step["started_at"] = step["started_at"] or seen.started_at or now
-            step["detail"] = {name: value for name, value in step["detail"].items() if name not in ("next_at", "waits")}
+            known = {
+                name: value for name, value in step["detail"].items() if name not in ("next_at", "waits", PROGRESS)
+            }
+            step["detail"] = known | _progress(seen, now)
             step["reason"] = f"runs on {seen.worker}" + (f", attempt {attempt}" if attempt > 1 else "")
             row = self._attempt(step, generation, seen.number, attempt)
             row.update(state="running", worker=seen.worker, started_at=seen.started_at or now)
@@ -135,6 +144,19 @@ class Fold:
             return False
         self.run["stuck"] = stuck
         self._tell("run", "", row_as(Run, self.run).summary(), now, None)
+        return True
+
+    def _observe_progress(self, step: Row, seen: PendingAttempt, now: datetime) -> bool:
+        """Take in that an attempt which is known to run is further on; a long one tells so less and less often."""
+        if not seen.running or step["state"] != "running" or seen.progress is None:
+            return False
+        before = dict(step["detail"].get(PROGRESS, {}))
+        told = before.pop("at", None)
+        pause = min(MAX_PROGRESS_PAUSE, (now - (step["started_at"] or now)) / 100)
+        if before == seen.progress or (told is not None and now - datetime.fromisoformat(told) < pause):
+            return False
+        step["detail"] = step["detail"] | _progress(seen, now)
+        self._tell_step(step, now)
         return True
 
     def reopen(self, reason: str, now: datetime) -> None:
@@ -175,7 +197,8 @@ class Fold:
             # Somebody had it tried again: what it came to before is in its attempts.
             step.update(ended_at=None, output=None, output_object=None, error=None)
         # Why a step started is asked for after it has ended too.
-        decision = {name: fact for name, fact in step["detail"].items() if name in _DECISION}
+        kept = {*_DECISION, PROGRESS} if change.state in ("failed", "cancelled") else _DECISION
+        decision = {name: fact for name, fact in step["detail"].items() if name in kept}
         step.update(state=change.state, reason=change.reason, detail={**decision, **change.detail})
         step["queue"] = change.queue or step["queue"]
         if change.state == "queued":
@@ -279,10 +302,17 @@ class Fold:
         self.events.append({**place, "at": at, "kind": kind, "key": key, "data": data})
 
 
+def _is_of_before(step: Row, seen: PendingAttempt) -> bool:
+    """Whether an observation is of a generation before the step's present one."""
+    return step["queued_at"] is None or bool(seen.scheduled_at and seen.scheduled_at < step["queued_at"] - _SLACK)
+
+
+def _progress(seen: PendingAttempt, now: datetime) -> Row:
+    return {} if seen.progress is None else {PROGRESS: {**seen.progress, "at": text_of(now)}}
+
+
 def _is_news(step: Row, seen: PendingAttempt) -> bool:
-    """Whether an observation is of the step's present generation and further on than what is recorded."""
-    if step["queued_at"] is None or (seen.scheduled_at and seen.scheduled_at < step["queued_at"] - _SLACK):
-        return False
+    """Whether an observation of the step's present generation is further on than what is recorded."""
     recorded: int = step["attempt"] - step["generation"] * seen.limit
     if seen.running:
         return seen.number > recorded

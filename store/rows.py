@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from store.columns import text_of
-from workflows.messages import TERMINAL_RUN_STATES
+from workflows.messages import PROGRESS, TERMINAL_RUN_STATES
 
 T = TypeVar("T")
 
@@ -142,6 +142,12 @@ class Step:
     folder: str | None
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """How far the attempt is that runs, or failed: `{"done", "total", "text", "at"}`; None when it has not said."""
+        found: dict[str, Any] | None = self.detail.get(PROGRESS)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Return what HTTP and events show."""
         return {
@@ -152,7 +158,8 @@ class Step:
             "queue": self.queue,
             "state": self.state,
             "reason": self.reason,
-            "detail": self.detail,
+            "detail": {name: fact for name, fact in self.detail.items() if name != PROGRESS},
+            "progress": self.progress,
             "attempt": self.attempt,
             "worker": self.worker,
             "scheduled_at": text_of(self.scheduled_at),

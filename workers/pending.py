@@ -14,7 +14,7 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, TimeoutError, TimeoutType
 
 from store.folding import PendingAttempt
-from workflows.messages import CONTROL_PREFIX, WAITS, StepError
+from workflows.messages import ATTEMPT, CONTROL_PREFIX, PROGRESS, WAITS, StepError
 
 _TAKEN = frozenset(
     {
@@ -54,6 +54,7 @@ def worth_recording(
 
 async def _attempt(activity: PendingActivityInfo, converter: DataConverter) -> PendingAttempt:
     has_failed = activity.HasField("last_failure")
+    said = await _said(activity, converter)
     return PendingAttempt(
         key=activity.activity_id,
         number=activity.attempt,
@@ -65,17 +66,33 @@ async def _attempt(activity: PendingActivityInfo, converter: DataConverter) -> P
         failure=_failure(await converter.decode_failure(activity.last_failure)) if has_failed else None,
         failed_at=_time(activity, "last_attempt_complete_time"),
         next_at=_time(activity, "next_attempt_schedule_time"),
-        waits=await _waits(activity, converter),
+        waits=_waits(said),
+        progress=_progress(said),
     )
 
 
-async def _waits(activity: PendingActivityInfo, converter: DataConverter) -> str | None:
-    """Return what a step waits for on its worker, which its heartbeats say."""
-    if not activity.heartbeat_details.payloads:
-        return None
-    details = await converter.decode(activity.heartbeat_details.payloads)
-    said = details[0].get(WAITS) if isinstance(details[0], dict) else None
-    return said if isinstance(said, str) else None
+async def _said(activity: PendingActivityInfo, converter: DataConverter) -> dict[str, Any]:
+    """Return what the attempt says in its heartbeats; Temporal keeps the one before's until this one says more."""
+    if not activity.HasField("heartbeat_details"):
+        return {}
+    try:
+        details = await converter.decode(activity.heartbeat_details.payloads)
+    except Exception:  # what a worker has sent must not keep anybody from seeing the rest
+        return {}
+    said = details[0] if details else None
+    return said if isinstance(said, dict) and said.get(ATTEMPT) == activity.attempt else {}
+
+
+def _waits(said: dict[str, Any]) -> str | None:
+    """Return what a step waits for on its worker."""
+    waits = said.get(WAITS)
+    return waits if isinstance(waits, str) else None
+
+
+def _progress(said: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how far the attempt is."""
+    progress = said.get(PROGRESS)
+    return progress if isinstance(progress, dict) and progress.keys() == {"done", "total", "text"} else None
 
 
 def _time(activity: PendingActivityInfo, name: str) -> datetime | None:

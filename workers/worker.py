@@ -33,8 +33,8 @@ from store.settings import Settings
 from workers.connection import connect
 from workers.fleet import Advertisement, OtherWorkers
 from workers.machine import find_machine
-from workflows.fleet import Facts
 from workers.versions import ANY, deployment, moving
+from workflows.fleet import Facts
 from workflows.plan import CONTROL_QUEUE
 from workflows.sizes import amounts
 

@@ -18,6 +18,10 @@ REFERENCE = "$segue"
 """The one key users' own objects may not have: `{"$segue": "json" | "bytes" | "file", "key": object key, "size": bytes,
 "sha256": hex digits, "name": file name, for a file}` stands for an object in the object store."""
 
+PROGRESS, WAITS, ATTEMPT = "progress", "waits", "attempt"
+"""The keys of a heartbeat's detail: how far a step is, or for what it waits on its worker, and in which attempt of its
+generation."""
+
 RunState = Literal["pending", "running", "paused", "succeeded", "failed", "cancelled"]
 StepState = Literal[
     "waiting",  # for its needs
@@ -39,9 +43,6 @@ CONTROL_PREFIX = "segue."
 RESOLVE_RUN = "segue.resolve_run"
 RECORD_RUN = "segue.record_run"
 """Activity types of the control queue: `resolve_run(RunRequest) -> RunRequest`, `record_run(RunRecords) -> None`."""
-
-WAITS = "waits"
-"""A heartbeat's detail is `{WAITS: sentence}` while the step waits on its worker for room."""
 
 STATE_QUERY = "state"
 """The query of `DagRun` that answers with `RunRecords`: every transition of the run so far."""

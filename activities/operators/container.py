@@ -57,7 +57,8 @@ class ContainerOperator:
         name = _name(attempt)
         argv = (engine, "run", "--name", name, *_options(engine, wanted, attempt, place), *variables, *arguments)
         command = Command(argv, client | passed, place.work, after=(engine, "rm", "--force", name))
-        exit = await attempt.workshop.processes.run(command, attempt.log, grace=GRACE_SECONDS)
+        async with place.telling(attempt):
+            exit = await attempt.workshop.processes.run(command, attempt.log, grace=GRACE_SECONDS)
         failure = _failure(exit, Path(engine).name, attempt)
         outputs = Outputs(attempt, place.artifacts, place.work / (wanted.workdir or ""))
         await finish(attempt, outputs, failure)

@@ -19,6 +19,7 @@ from activities.process import Exit
 from activities.references import Inputs, Outputs
 from activities.values import MAX_DOCUMENT_BYTES, invalid
 from activities.workplace import Workplace, finish, prepare
+from segue.markers import plain
 from workflows.messages import JSON
 
 SCRIPT = "script"
@@ -54,7 +55,7 @@ def exit_failure(exit: Exit, what: str, attempt: Attempt) -> StepFailed | None:
     if exit.out_of_memory:
         detail["cause"] = "out of memory"
     if tail and (last := next((line for line in reversed(tail) if line.strip()), "")):
-        message += f": {last}"
+        message += f": {plain(last)}"
     return StepFailed("ExitCode", message, {name: fact for name, fact in detail.items() if fact not in (None, [])})
 
 

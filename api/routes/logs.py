@@ -12,9 +12,10 @@ from api.problems import not_found
 from api.routes.runs import RunId
 from api.run_ids import ATTEMPT_PATTERN, STEP_KEY_PATTERN
 from api.services import InDatabase, InObjects
-from api.step_logs import list_attempts, read_log, step_prefix
+from api.step_logs import read_log
 from api.strict_json import StrictRoute
 from store import rows
+from store.attempts import list_attempts, step_prefix
 from store.database import Database
 from store.runs import get_run, get_step
 from workflows.messages import TERMINAL_STEP_STATES

@@ -14,6 +14,7 @@ from segue.cli import (
     fleet,
     lint,
     look,
+    metrics,
     operate,
     plan,
     record,
@@ -67,6 +68,7 @@ app.command()(guarded(look.runs))
 app.command()(guarded(look.show))
 app.command()(guarded(look.logs))
 app.command()(guarded(artifacts.artifacts))
+app.command()(guarded(metrics.metrics))
 app.command()(guarded(look.cancel))
 app.command()(guarded(operate.retry))
 app.command()(guarded(operate.rerun))

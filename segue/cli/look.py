@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -78,14 +79,19 @@ def logs(
 ) -> None:
     """Print what a step wrote.
 
-    What it wrote to stderr goes to stderr.
+    What it wrote to stderr goes to stderr. A terminal shows levels in colours and groups with a heading.
     """
+    from segue.cli.marked_log import MarkedLog
     from segue.client import Client
 
     chosen = int(attempt) if attempt is not None and attempt.isdigit() else attempt
+    log = MarkedLog(colours=not os.environ.get("NO_COLOR"))
     with Client() as client:
         for line in client.logs(run_id, step, attempt=chosen, follow=follow):
-            print(line.text, file=sys.stderr if line.stream == "stderr" else sys.stdout, flush=follow)
+            stream = sys.stderr if line.stream == "stderr" else sys.stdout
+            text = log.shown(line.text) if stream.isatty() else line.text
+            if text is not None:
+                print(text, file=stream, flush=follow)
 
 
 def cancel(

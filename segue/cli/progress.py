@@ -89,6 +89,7 @@ def _table(view: RunView, room: int) -> Group:
 def _print_lines(created: datetime | None, events: Iterable[RunEvent], stream: TextIO) -> None:
     start = created or datetime.now(UTC)
     stuck = ""
+    last: dict[str, tuple[object, ...]] = {}
     for event in events:
         at = event.at or datetime.now(UTC)
         if event.run is not None and event.run.stuck != stuck:
@@ -97,6 +98,10 @@ def _print_lines(created: datetime | None, events: Iterable[RunEvent], stream: T
             print(f"{(at - start).total_seconds():7.1f} s  {said}", file=stream, flush=True)
         if event.step is None or event.step.state == "waiting":
             continue
+        known = (event.step.state, event.step.attempt, event.step.reason)
+        if event.step.progress is not None and last.get(event.step.key) == known:
+            continue  # how far it is would be a line each second
+        last[event.step.key] = known
         row = row_of(event.step, at)
         took = row.duration if event.step.ended_at is not None else ""
         words = [row.name.strip(), row.state, row.queue, f"attempt {row.attempt}" if row.attempt else "", took]

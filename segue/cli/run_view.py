@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from segue.measures import Progress
 from segue.models import Run, RunEvent, RunSummary, Step
 
+BAR = 10
+"""Characters of a bar."""
 MOVING = frozenset({"queued", "running", "retrying"})
 
 
@@ -85,11 +88,22 @@ def note_of(step: Step) -> str:
     if step.error is not None and step.state in ("failed", "held", "retrying", "running"):
         first = step.error.message.strip().splitlines()[:1]
         return f"{step.error.type}: {first[0]}" if first else step.error.type
+    if step.progress is not None and step.state == "running":
+        return progress_text(step.progress)
     told = step.state in ("waiting", "failed", "skipped", "upstream_failed", "cancelled")
     # One that a worker has says by its log what it does; one that waits for people or time has no log.
     # That a step waits for a worker goes without saying; not that it waits on one, for room.
     told = told or (step.state == "queued" and "waits" in step.detail)
     return step.reason if told or (step.state == "running" and step.kind in ("approve", "wait")) else ""
+
+
+def progress_text(progress: Progress) -> str:
+    """Return how far a step is, such as `[###       ] 3/10 rows read`."""
+    if progress.total is None:
+        return f"{progress.done:.6g} {progress.text}".rstrip()
+    full = int(BAR * min(1.0, max(0.0, progress.done / progress.total)))
+    bar = "#" * full + " " * (BAR - full)
+    return f"[{bar}] {progress.done:.6g}/{progress.total:.6g} {progress.text}".rstrip()
 
 
 def duration_text(start: datetime | None, end: datetime | None, now: datetime, state: str) -> str:

@@ -52,7 +52,8 @@ async def test_command_line_is_exactly_this(steps: Steps, engine: Engine) -> Non
         *("--user", f"{os.getuid()}:{os.getgid()}", "--workdir", f"{folder}/work"),
         *("--env", "TMPDIR", "--env", "DEPTH", "--env", "PATH=/usr/bin:/bin"),
         *("--env", "SEGUE_RUN_ID", "--env", "SEGUE_WORKFLOW", "--env", "SEGUE_STEP", "--env", "SEGUE_KEY"),
-        *("--env", "SEGUE_ATTEMPT", "--env", "SEGUE_OUTPUT", "--env", "SEGUE_ARTIFACTS", *home),
+        *("--env", "SEGUE_ATTEMPT", "--env", "SEGUE_OUTPUT", "--env", "SEGUE_ARTIFACTS"),
+        *("--env", "SEGUE_REPORT", "--env", "SEGUE_CHECKPOINT", *home),
         *("--entrypoint", "/bin/sh", "python:3.12", "-c", 'echo "$0 $DEPTH"', "a b"),
     ]
     assert removal == ["rm", "--force", name]
@@ -150,3 +151,16 @@ asyncio.run(steps.run("container", action={{"image": "x", "command": "sleep 1000
         worker.send_signal(signal.SIGKILL)
         worker.wait()
     await eventually(lambda: engine.containers == {} and not marked(mark))
+
+
+async def test_a_container_tells_what_others_tell_and_goes_on_from_its_checkpoint(steps: Steps, engine: Engine) -> None:
+    script = (
+        'cat "$SEGUE_CHECKPOINT/n" || true; echo 7 > "$SEGUE_CHECKPOINT/n"; echo ::checkpoint::; '
+        'echo "::metric a=1"; echo \'{"progress": [1, 2, ""]}\' > "$SEGUE_REPORT"'
+    )
+    first = await container(steps, {"command": script})
+    assert "metrics.json" in steps.names(first.folder)
+    assert steps.last is not None
+    assert steps.last.heartbeats[-1][1]["progress"] == {"done": 1, "total": 2, "text": ""}
+    second = await container(steps, {"command": script}, info={"attempt": 2})
+    assert steps.log(second.folder, "stdout")[0] == "7"

@@ -204,3 +204,38 @@ async def test_a_machine_that_allows_no_sandbox_fails_the_step_with_what_bwrap_s
     failure = await steps.failure(steps.python("def f(): pass", **SANDBOX))
     assert (failure.type, failure.non_retryable) == ("SandboxUnavailable", True)
     assert "(bwrap: No permissions to create a new namespace): allow user namespaces there" in failure.message
+
+
+async def test_a_step_in_a_sandbox_tells_what_others_tell_and_goes_on_from_its_checkpoint(steps: Steps) -> None:
+    code = (
+        "import segue\n"
+        "def f():\n"
+        "  found = segue.checkpoint.load(0)\n"
+        "  (segue.checkpoint.folder() / 'a').write_text('kept')\n"
+        "  segue.progress(found + 1, 2)\n"
+        "  return [found, segue.checkpoint.save(found + 1)]\n"
+    )
+    assert (await steps.python(code, **SANDBOX)).value == [0, True]
+    assert (await steps.python(code, info={"attempt": 2}, **SANDBOX)).value == [1, True]
+    assert steps.last is not None
+    assert steps.last.heartbeats[-1][1]["progress"]["done"] == 2
+
+
+async def test_a_sandbox_cannot_have_files_of_the_machine_saved_or_written(steps: Steps, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    script = f"""
+        ln -s {tmp_path}/secret "$SEGUE_CHECKPOINT/a"; echo fine > "$SEGUE_CHECKPOINT/b"
+        exchange=$(dirname "$SEGUE_REPORT")
+        ln -s {victim}/done "$exchange/save-1-1.done"; echo 1 > "$exchange/save-1-1.json"
+        ln -s {tmp_path}/secret "$exchange/save-1-2.json"
+        echo '{{"checkpoint": "save-1-1"}}' > "$SEGUE_REPORT"
+        echo '{{"checkpoint": "save-1-2"}}' > "$SEGUE_REPORT"
+    """
+    result = await steps.shell(script, **SANDBOX)
+    assert [*victim.iterdir()] == []
+    assert any("the checkpoint is not kept" in line for line in steps.log(result.folder))
+    saved = [steps.objects.get(f"{result.folder}/{name}") for name in steps.names(result.folder) if "check" in name]
+    assert b"fine\n" in saved
+    assert not any(b"secret" in data for data in saved if not data.startswith(b"{"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
@@ -215,3 +215,20 @@ def test_the_attempt_of_a_step_of_which_somebody_said_something_was_cancelled() 
     folded.apply(Transition(2, NOON + 2, "load", "succeeded", detail={"operation": True}, result=result), NOW)
     assert (folded.steps["load"]["state"], folded.steps["load"]["output"]) == ("succeeded", {"n": 1})
     assert [attempt["state"] for attempt in folded.attempts["load"].values()] == ["cancelled"]
+
+
+def test_a_step_that_runs_for_hours_tells_its_progress_every_ten_seconds() -> None:
+    folded = new_fold()
+    folded.apply(Transition(1, NOON, "load", "queued", queue="cpu"), NOW)
+    start = datetime.fromtimestamp(NOON, UTC)
+    news = [
+        seconds
+        for seconds in range(7_200)
+        if folded.observe(
+            PendingAttempt("load", 1, True, 1, started_at=start, progress={"done": seconds, "total": None, "text": ""}),
+            start + timedelta(seconds=seconds),
+        )
+    ]
+    assert news[:50] == [*range(50)]
+    assert {after - before for before, after in zip(news[-50:], news[-49:], strict=False)} == {10}
+    assert len(news) < 1_000

@@ -424,3 +424,32 @@ async def test_a_run_is_noted_as_going_on_unless_it_has_said_so_itself(database:
     [told] = await get_operations(database, "train-1")
     assert (told["kind"], told["by"], told["reason"]) == ("retry", "ada", "reason 12")
     await story(database)
+
+
+async def test_progress_is_told_while_it_moves_and_less_often_the_longer_a_step_runs(database: Database) -> None:
+    await begun(database)
+
+    def far(done: int, **more: Any) -> PendingAttempt:
+        return pending("load", 1, True, progress={"done": done, "total": 9, "text": "rows"}, **more)
+
+    assert await observe_attempts(database, "train-1", [far(1, started_at=datetime.now(UTC))]) == 1
+    load = await the_step(database, "load")
+    shown = load.to_json()
+    assert (shown["progress"]["done"], shown["progress"]["total"], shown["progress"]["text"]) == (1, 9, "rows")
+    assert "progress" not in shown["detail"]
+    assert await observe_attempts(database, "train-1", [far(1)]) == 0
+    assert await observe_attempts(database, "train-1", [pending("load", 1, True)]) == 0
+    assert await observe_attempts(database, "train-1", [far(2)]) == 1
+    # The next attempt has not said anything yet.
+    await observe_attempts(database, "train-1", [pending("load", 2, True, started_at=at(-10_000))])
+    assert (await the_step(database, "load")).progress is None
+    await apply_records(database, records(Transition(3, NOON + 200, "load", "succeeded")))
+    assert (await the_step(database, "load")).progress is None
+
+
+async def test_a_step_that_failed_says_how_far_it_was(database: Database) -> None:
+    await begun(database)
+    progress = {"done": 3, "total": 9, "text": ""}
+    await observe_attempts(database, "train-1", [pending("load", 1, True, progress=progress)])
+    await apply_records(database, records(Transition(3, NOON + 200, "load", "failed")))
+    assert ((await the_step(database, "load")).progress or {})["done"] == 3

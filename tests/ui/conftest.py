@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from tests.ui.cable import Cable
-from tests.ui.definitions import BRANCHES, FAILURE, LONELY, PEOPLE
+from tests.ui.definitions import BRANCHES, FAILURE, LONELY, PEOPLE, WATCHED
 from tests.ui.pages import WATCH, Opened, OpenPage, Watch
 from tests.ui.service import Runs, Service
 from workers.stack import Stack
@@ -60,7 +60,7 @@ async def runs(service: Service) -> AsyncIterator[Runs]:
     """The API, with the workflows of these tests deployed."""
     headers = {"Authorization": f"Bearer {service.api_key}"}
     async with httpx.AsyncClient(base_url=service.api_url, headers=headers, timeout=30) as http:
-        for text in (BRANCHES, FAILURE, LONELY, PEOPLE):
+        for text in (BRANCHES, FAILURE, LONELY, PEOPLE, WATCHED):
             source = {"filename": "test.yaml", "text": text, "language": "yaml"}
             answer = await http.post("/api/v1/workflows", json={"source": source})
             assert answer.status_code == 201, answer.text

@@ -81,3 +81,21 @@ steps:
 finally:
   clean: {run: echo cleaned}
 """
+
+WATCHED = """
+segue: 1
+name: ui-watched
+params:
+  gate: {type: string}
+steps:
+  train:
+    run: |
+      echo '::group::Set up'
+      echo 'installing <b>much</b>'
+      echo '::endgroup::'
+      echo '::warning::few rows'
+      for n in 1 2 3 4 5; do echo "::metric loss=0.$((9 - n)) step=$n"; done
+      echo '::progress::3/10 epochs'
+      while [ ! -e "$GATE/train" ]; do sleep 0.05; done
+    env: {GATE: "${{ params.gate }}"}
+"""

@@ -5,7 +5,7 @@
  * address bar at once. It is sent as a bearer token and appears nowhere else.
  */
 import { signal } from "@preact/signals";
-import type { ArtifactPage, Json, JsonObject, LogPage, Run, RunPage, StepFile, Workflow, WorkflowSummary, WorkflowVersion } from "./types.ts";
+import type { ArtifactPage, Json, JsonObject, LogPage, Run, RunPage, Series, StepFile, Workflow, WorkflowSummary, WorkflowVersion } from "./types.ts";
 
 const STORED = "segue.key";
 const PATIENCE_MS = 8_000;
@@ -135,6 +135,8 @@ export const api = {
     json<LogPage>(`/runs/${at(run)}/steps/${at(step)}/logs${query({ attempt, after: String(after) })}`, { signal }),
   output: (run: string, step: string, signal?: AbortSignal) =>
     json<Json>(`/runs/${at(run)}/steps/${at(step)}/output`, { signal }),
+  metrics: (run: string, step: string, signal?: AbortSignal) =>
+    json<{ series: Series[] }>(`/runs/${at(run)}/steps/${at(step)}/metrics`, { signal }),
   files: (run: string, step: string, signal?: AbortSignal) =>
     json<{ files: StepFile[] }>(`/runs/${at(run)}/steps/${at(step)}/files`, { signal }),
   artifacts: (run: string, step: string, signal?: AbortSignal) =>

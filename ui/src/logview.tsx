@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { clock } from "./format.ts";
 import { LogTail, MOST_LINES } from "./log.ts";
+import { fold, readMark } from "./marks.ts";
 import type { LogLine } from "./types.ts";
 
 const LINE_PX = 18;
@@ -34,8 +35,12 @@ function Lines({ tail, chosen, onAttempt }: { tail: LogTail; chosen: string | nu
   const [follow, setFollow] = useState(true);
   const [text, setText] = useState("");
   const [hit, setHit] = useState(0);
+  const [flipped, setFlipped] = useState<ReadonlySet<number>>(new Set());
   const length = tail.length.value;
   const hits = useMemo(() => find(tail.lines, text), [tail, text, length]);
+  // What is searched for may be in a group: then all of them are open.
+  const folded = useMemo(() => (text ? null : fold(tail.lines, flipped, tail.dropped)), [tail, text === "", flipped, length]);
+  const count = folded ? folded.rows.length : tail.lines.length;
   const place = hits.length ? hits[Math.min(hit, hits.length - 1)] : null;
 
   useLayoutEffect(() => {
@@ -45,7 +50,7 @@ function Lines({ tail, chosen, onAttempt }: { tail: LogTail; chosen: string | nu
   }, []);
   useLayoutEffect(() => {
     if (follow) box.current!.scrollTop = box.current!.scrollHeight;
-  }, [follow, length]);
+  }, [follow, length, count]);
 
   const scrolled = () => {
     const { scrollTop, scrollHeight, clientHeight } = box.current!;
@@ -66,7 +71,14 @@ function Lines({ tail, chosen, onAttempt }: { tail: LogTail; chosen: string | nu
     }
   };
   const first = Math.max(0, Math.floor(top / LINE_PX) - SPARE_LINES);
-  const shown = tail.lines.slice(first, first + Math.ceil(height / LINE_PX) + 2 * SPARE_LINES);
+  const last = Math.min(count, first + Math.ceil(height / LINE_PX) + 2 * SPARE_LINES);
+  const shown = Array.from({ length: Math.max(0, last - first) }, (_, row) => (folded ? folded.rows[first + row] : first + row));
+  const flip = (number: number) => {
+    const next = new Set(flipped);
+    if (!next.delete(number)) next.add(number);
+    setFollow(false);
+    setFlipped(next);
+  };
   return (
     <div class="log" onKeyDown={onKey}>
       <div class="log-bar">
@@ -99,15 +111,17 @@ function Lines({ tail, chosen, onAttempt }: { tail: LogTail; chosen: string | nu
         </button>
       </div>
       <div class="log-lines" ref={box} onScroll={scrolled} tabIndex={0} role="log" aria-label="Log lines" aria-live="off">
-        <div class="log-space" style={{ height: `${tail.lines.length * LINE_PX}px` }}>
+        <div class="log-space" style={{ height: `${count * LINE_PX}px` }}>
           <div class="log-window" style={{ transform: `translateY(${first * LINE_PX}px)` }}>
-            {shown.map((line, index) => (
+            {shown.map((index) => (
               <Line
-                key={tail.dropped + first + index}
-                line={line}
-                number={tail.dropped + first + index + 1}
+                key={tail.dropped + index}
+                line={tail.lines[index]}
+                number={tail.dropped + index + 1}
                 sought={text}
-                current={place === first + index}
+                current={place === index}
+                open={folded?.open.get(index)}
+                onFlip={flip}
               />
             ))}
           </div>
@@ -140,13 +154,31 @@ function Attempts({ tail, chosen, onAttempt }: { tail: LogTail; chosen: string |
   );
 }
 
-function Line({ line, number, sought, current }: { line: LogLine; number: number; sought: string; current: boolean }) {
+interface LineProps {
+  line: LogLine;
+  number: number;
+  sought: string;
+  current: boolean;
+  /** Of the first line of a group: whether it is open. */
+  open: boolean | undefined;
+  onFlip(number: number): void;
+}
+
+function Line({ line, number, sought, current, open, onFlip }: LineProps) {
+  const mark = readMark(line.text);
+  const shown = marked(mark.text, sought);
   return (
-    <div class={`log-line ${line.stream} ${current ? "current" : ""}`} data-stream={line.stream}>
+    <div class={`log-line ${line.stream} ${mark.kind} ${current ? "current" : ""}`} data-stream={line.stream} data-mark={mark.kind}>
       <span class="log-number" data-text={number} />
       <span class="log-time" data-text={clock(line.at)} />
       <span class="log-stream" title={line.stream} data-text={line.stream === "stderr" ? "err" : "out"} />
-      <span class="log-text">{marked(line.text, sought)}</span>
+      {open === undefined ? (
+        <span class="log-text">{shown}</span>
+      ) : (
+        <button class="log-text" type="button" aria-expanded={open} onClick={() => onFlip(number - 1)}>
+          {shown}
+        </button>
+      )}
     </div>
   );
 }

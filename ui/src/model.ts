@@ -34,6 +34,7 @@ function unknown(step: PlanStep): StepRecord {
     state: "waiting",
     reason: null,
     detail: null,
+    progress: null,
     attempt: 0,
     worker: null,
     scheduled_at: null,

@@ -8,14 +8,15 @@ import { elapsed } from "./clock.ts";
 import { bytes, moment } from "./format.ts";
 import { Digest, Download, JsonTree } from "./json.tsx";
 import { LogView } from "./logview.tsx";
+import { Metrics } from "./metrics.tsx";
 import { started, WITHOUT_WORKER, type StepGroup } from "./model.ts";
 import { having, place, select } from "./router.ts";
 import { Served } from "./served.tsx";
 import { Icon, LOOKS, StateMark } from "./states.tsx";
 import { ended, type Attempt, type Json, type JsonObject, type StepFailure, type StepFile, type StepRecord } from "./types.ts";
-import { edgeLook, ifLook, outcome, sentence, values } from "./why.ts";
+import { edgeLook, howFar, ifLook, outcome, sentence, values } from "./why.ts";
 
-const TABS = ["why", "logs", "output", "files"] as const;
+const TABS = ["why", "logs", "metrics", "output", "files"] as const;
 type Tab = (typeof TABS)[number];
 
 interface Props {
@@ -47,6 +48,7 @@ export function StepPanel({ run, group, record, all }: Props) {
         </button>
         {group.step.description && <p class="description">{group.step.description}</p>}
         <p class="facts">{facts.filter(Boolean).join(" · ")}</p>
+        {howFar(record) && <HowFar record={record} />}
       </header>
       <nav class="tabs" aria-label="About this step">
         {TABS.map((each) => (
@@ -58,6 +60,7 @@ export function StepPanel({ run, group, record, all }: Props) {
       <div class={`panel-body ${tab}`}>
         {tab === "why" && <Why run={run} group={group} record={record} all={all} />}
         {tab === "logs" && <Logs run={run} group={group} record={record} />}
+        {tab === "metrics" && <Metrics run={run} record={record} />}
         {tab === "output" && (
           <>
             <Output run={run} record={record} />
@@ -67,6 +70,16 @@ export function StepPanel({ run, group, record, all }: Props) {
         {tab === "files" && <Files run={run} record={record} />}
       </div>
     </aside>
+  );
+}
+
+function HowFar({ record }: { record: StepRecord }) {
+  const { done, total } = record.progress!;
+  const text = howFar(record);
+  return (
+    <p class="how-far">
+      {total !== null && <progress max={total} value={done} aria-label={text} />} <span>{text}</span>
+    </p>
   );
 }
 

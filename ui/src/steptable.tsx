@@ -5,7 +5,7 @@ import { progress, started, type StepGroup } from "./model.ts";
 import { having, select } from "./router.ts";
 import { StateMark } from "./states.tsx";
 import { ended, type StepRecord } from "./types.ts";
-import { sentence } from "./why.ts";
+import { howFar, sentence } from "./why.ts";
 
 const PAGE = 200;
 
@@ -69,7 +69,7 @@ interface RowProps {
 
 function Row({ record, group, all, selected, toggle }: RowProps) {
   const plain = record.state === "succeeded" && (!record.reason || record.reason === "succeeded");
-  const why = plain ? "" : toggle && !ended(record.state) ? progress(group) : sentence(record, group, all);
+  const why = plain ? "" : toggle && !ended(record.state) ? progress(group) : howFar(record) || sentence(record, group, all);
   return (
     <tr
       class={`${selected === record.key ? "selected" : ""} ${record.item === null ? "" : "item"}`}

@@ -47,6 +47,13 @@ export interface Attempt {
   error: StepFailure | null;
 }
 
+/** How far a step says it is; `total` is null when nobody knows. */
+export interface Progress {
+  done: number;
+  total: number | null;
+  text: string;
+}
+
 export interface StepRecord {
   key: string;
   step: string;
@@ -56,6 +63,7 @@ export interface StepRecord {
   state: StepState;
   reason: string | null;
   detail: JsonObject | null;
+  progress: Progress | null;
   attempt: number;
   worker: string | null;
   scheduled_at: string | null;
@@ -149,6 +157,14 @@ export interface LogPage {
   lines: LogLine[];
   next: number;
   complete: boolean;
+}
+
+/** A metric over time, by columns. */
+export interface Series {
+  name: string;
+  steps: number[];
+  values: (number | null)[];
+  at: number[];
 }
 
 export interface StepFile {

@@ -83,6 +83,13 @@ export function sentence(record: StepRecord, group: StepGroup, all: StepGroup[])
   }
 }
 
+/** `3/10 rows read`; empty when the step runs no more, or has not said. */
+export function howFar(record: StepRecord): string {
+  if (!record.progress || ended(record.state)) return "";
+  const { done, total, text } = record.progress;
+  return `${done.toLocaleString("en")}${total === null ? "" : `/${total.toLocaleString("en")}`} ${text}`.trim();
+}
+
 function nextTry(record: StepRecord): string {
   const at = record.detail?.next_at;
   return typeof at === "string" ? `is at ${new Date(at).toLocaleTimeString()}` : "will follow";
