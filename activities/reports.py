@@ -91,7 +91,7 @@ class Reports:
         """Called with the name of a checkpoint that is asked for; `""` for one that a line of the log asks for."""
         self._put, self._beat, self._hide, self._note = put, beat, hide, note
         self._series: dict[str, Series] = {}
-        self._refused: set[str] = set()
+        self._full = False
         self._told_at = 0.0
         self._changed = False
         self._closing = asyncio.Event()
@@ -150,9 +150,9 @@ class Reports:
             return
         if name not in self._series:
             if len(self._series) >= MAX_SERIES:
-                if not self._refused:
+                if not self._full:
                     self._note(f"[segue] a step has at most {MAX_SERIES} metrics: {name} is not kept, nor are others")
-                self._refused = {name}
+                self._full = True
                 return
             self._series[name] = Series()
         self._series[name].add(value, step, at)
