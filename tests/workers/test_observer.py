@@ -226,8 +226,13 @@ async def test_a_run_whose_record_cannot_be_mended_says_so_until_it_can(
 
 @pytest.mark.parametrize("recorded", [(), (STARTED, QUEUED), (STARTED, QUEUED, DONE, SKIPPED)], ids=len)
 async def test_an_end_that_was_never_recorded_is_brought(
-    client: Client, database: Database, worker: Worker, recorded: tuple[Transition, ...]
+    client: Client,
+    database: Database,
+    worker: Worker,
+    recorded: tuple[Transition, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(observer, "MUTE_SECONDS", 60.0)  # what is slow to answer is not taken for mute
     run = await begun(client, database, *recorded)
     await client.get_workflow_handle(run).result()
     ended = await observed(Observer(client, database, interval=0.02), database, run, "succeeded")
