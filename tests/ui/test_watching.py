@@ -21,6 +21,13 @@ async def test_a_bar_and_charts_are_there_while_the_step_runs(open_page: OpenPag
     await expect(plot.get_by_role("heading")).to_have_text("loss 0.4")
     await expect(plot.get_by_role("img")).to_have_accessible_name("loss: from 0.4 to 0.8 over steps 1 to 5")
     await expect(plot).to_contain_text("5 points, steps 1 to 5")
+    frame, drawn = await page.locator(".charts").bounding_box(), await plot.bounding_box()
+    assert frame is not None
+    assert drawn is not None
+    assert frame["height"] < 2 * drawn["height"], "charts are as high as they need"
+    panel = await page.locator(".panel-body").bounding_box()
+    assert panel is not None
+    assert frame["width"] > panel["width"] * 0.9, "charts share the panel's width"
     (gate / "train").touch()
     await expect(page.locator("main")).to_have_attribute("data-state", "succeeded")
     await expect(bar).to_have_count(0)
@@ -38,6 +45,9 @@ async def test_groups_are_folded_and_levels_marked(open_page: OpenPage, runs: Ru
     await expect(log).not_to_contain_text("installing")
     head = log.get_by_role("button", name="Set up")
     await expect(head).to_have_attribute("aria-expanded", "false")
+    box = await head.bounding_box()
+    assert box is not None
+    assert box["height"] == 18, "a line like all others"
     await head.click()
     await expect(log).to_contain_text("installing <b>much</b>")
     await head.click()

@@ -35,7 +35,7 @@ export function Metrics({ run, record }: { run: string; record: StepRecord }) {
   if (!series.value) return <p class="muted">Loading …</p>;
   if (series.value.length === 0) return <p class="muted">It has told no metrics.</p>;
   return (
-    <ul class="metrics">
+    <ul class="charts">
       {series.value.map((each) => (
         <Plot key={each.name} series={each} />
       ))}
