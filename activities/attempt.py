@@ -212,7 +212,8 @@ class Attempt:
         """Tell Temporal that this worker is alive, until cancelled."""
         while self._interval is not None:
             await asyncio.sleep(self._interval)
-            activity.heartbeat()
+            # Temporal keeps the details of the last one alone: a bare one would say that the step waits no more.
+            activity.heartbeat(*self._details())
 
     async def clear_up(self) -> None:
         """Remove the scratch folder."""
