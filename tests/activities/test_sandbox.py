@@ -145,6 +145,16 @@ async def test_no_link_leads_the_worker_out_of_a_sandbox(steps: Steps, tmp_path:
         assert failure.message == "the Python process ended with code 0 before the function returned"
 
 
+@pytest.mark.parametrize("place", ["output", "exchange/output.json", "exchange/error.json"])
+async def test_no_pipe_keeps_the_worker_waiting(steps: Steps, place: str) -> None:
+    if place == "output":
+        failing = steps.shell('rm "$SEGUE_OUTPUT"; mkfifo "$SEGUE_OUTPUT"', **SANDBOX, timeout=20.0)
+    else:
+        code = f"import os\ndef f():\n    os.mkfifo('../{place}')\n    os._exit(0)"
+        failing = steps.python(code, **SANDBOX, timeout=20.0)
+    assert (await steps.failure(failing)).type == "OutputInvalid"
+
+
 async def test_a_file_that_only_the_sandbox_has_is_refused_with_the_way_out(steps: Steps) -> None:
     code = "import pathlib\ndef f():\n    p = pathlib.Path('/tmp/model.bin')\n    p.write_bytes(b'x')\n    return p"
     failure = await steps.failure(steps.python(code, **SANDBOX))
