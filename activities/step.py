@@ -77,7 +77,8 @@ class StepActivities:
         others: Others | None = None,
         public_url: str | None = None,
     ) -> None:
-        cache_dir = cache_dir.absolute()
+        # In a sandbox links may lead nowhere, so nobody is told of one.
+        cache_dir = cache_dir.resolve()
         processes = ProcessHost()
         uv = Uv(processes)
         interpreters = Interpreters(uv, processes, python)
@@ -91,7 +92,7 @@ class StepActivities:
             warm=WarmPython(processes),
             scratch=scratch,
             bundles=BundleCache(objects, cache_dir / "bundles", scratch),
-            environments=EnvironmentCache(cache_dir / "environments", uv, interpreters),
+            environments=EnvironmentCache((cache_dir / "environments").resolve(), uv, interpreters),
             interpreters=interpreters,
             sandboxes=Sandboxes(processes),
             threads=ThreadPoolExecutor(STORE_THREADS, "segue-objects"),

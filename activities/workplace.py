@@ -95,9 +95,9 @@ class Workplace:
         return await shop.processes.run(command, attempt.log)
 
     def _unlink(self) -> None:
-        """Remove links from where the worker looks: they lead it to what the sandbox has hidden from the step."""
+        """Remove what the worker must not open: links lead it to what is hidden from the step, and pipes never end."""
         for path in (self.output, self.artifacts, self.exchange, self.exchange / OUTPUT, self.exchange / ERROR):
-            if path.is_symlink():
+            if path.is_symlink() or path.is_fifo():
                 path.unlink()
 
 

@@ -1,4 +1,4 @@
-"""Where a step's output was made: by its own attempt, or by the one of another run whose output was reused.
+"""Where a step's output was made: by its own attempt, or by the one of another run whose output was reused or kept.
 
 What a worker recorded never opens what it has no right to: an output is reused within one workflow and step alone.
 """
@@ -11,7 +11,7 @@ from api.downloads import damaged
 from store import rows
 from store.attempts import step_prefix
 from store.database import Database
-from store.runs import get_run
+from store.runs import get_run, get_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,13 @@ async def made_by(database: Database, run: str, step: rows.Step) -> Made:
     Raises:
         Problem: What is recorded cannot be: it points at objects of somebody else.
     """
+    kept = step.detail.get("kept")
+    if isinstance(kept, dict):
+        earlier = str(kept.get("run"))
+        origin = await get_step(database, earlier, step.key)
+        if origin is None or "kept" in origin.detail or not await _same_workflow(database, run, earlier):
+            return Made(run, step.key, None)
+        run, step = earlier, origin
     reused = step.detail.get("reused")
     if not isinstance(reused, dict):
         return _checked(Made(run, step.key, step.folder))

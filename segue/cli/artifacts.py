@@ -51,8 +51,8 @@ def artifacts(
 
 
 def _that_ran(run: Any) -> list[str]:
-    """Return the keys of the steps that can have left files: those that a worker has run."""
-    return [step.key for step in run.steps if step.worker is not None]
+    """Return the keys of the steps that can have left files: a worker has run them, here or in the run they are of."""
+    return [step.key for step in run.steps if step.worker is not None or "kept" in step.detail]
 
 
 def _bytes(size: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import sys
@@ -88,7 +89,9 @@ def worker(
         from workflows.durations import parse_duration
         from workflows.sizes import parse_size
     size, seconds = None if memory is None else parse_size(memory), parse_duration(drain)
-    if memory is not None and size is None:
+    if cpu is not None and not math.isfinite(cpu):
+        raise SystemExit(f"--cpu {cpu} is not a number of cores, such as 4")
+    if memory is not None and not size:
         raise SystemExit(f"--memory {memory} is not a size, such as 16Gi")
     if seconds is None:
         raise SystemExit(f"--drain {drain} is not a duration, such as 30s")

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from activities import attempt as attempt_module
 from activities import entering
 from activities.room import Machine
 from tests.activities.conftest import Steps
-from workflows.messages import WAITS
+from workflows.messages import ATTEMPT, WAITS
 from workflows.sizes import parse_size, size_text
 
 GI = 2**30
@@ -73,6 +74,24 @@ async def test_a_step_waits_for_room_and_says_so_and_its_time_does_not_run(steps
     result = await waits
     assert result.started_at >= (await held).ended_at
     assert running.heartbeats[-1] == ()
+
+
+async def test_every_heartbeat_of_a_step_that_waits_for_room_says_so(
+    steps: Steps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt_module, "MIN_HEARTBEAT_SECONDS", 0.01)
+    held = asyncio.create_task(steps.shell(f"until [ -e {tmp_path}/go ]; do sleep 0.01; done", resources={"gpu": 2}))
+    await asyncio.sleep(0)
+    running, attempt = steps.start("noop", {"heartbeat_timeout": timedelta(seconds=0.01)}, resources={"gpu": 1})
+    waits = asyncio.create_task(attempt)
+    await until_it_waits(running)
+    first = len(running.heartbeats)
+    async with asyncio.timeout(30):
+        while len(running.heartbeats) < first + 3:
+            await asyncio.sleep(0.01)
+    assert running.heartbeats[-1] == ({ATTEMPT: 1, WAITS: "waits for 1 gpu (0 free)"},)
+    (tmp_path / "go").touch()
+    await asyncio.gather(held, waits)
 
 
 async def test_a_step_waits_no_longer_than_it_may_wait_for_a_worker(steps: Steps, tmp_path: Path) -> None:

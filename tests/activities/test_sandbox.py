@@ -118,6 +118,16 @@ async def test_a_step_in_a_sandbox_has_its_environment(steps: Steps) -> None:
     assert steps.log(result.folder, "stdout") == ["True"]
 
 
+async def test_a_cache_that_links_lead_to_is_seen_from_a_sandbox(tmp_path: Path) -> None:
+    for real, link in (("disk", "one/cache"), ("environments", "disk/environments")):
+        (tmp_path / real).mkdir()
+        (tmp_path / link).parent.mkdir(exist_ok=True)
+        (tmp_path / link).symlink_to(tmp_path / real)
+    steps = Steps(tmp_path / "one")
+    result = await steps.shell("python -c 'import sys; print(sys.prefix != sys.base_prefix)'", packages=[], **SANDBOX)
+    assert steps.log(result.folder, "stdout") == ["True"]
+
+
 async def test_a_failing_step_in_a_sandbox_says_why(steps: Steps) -> None:
     failure = await steps.failure(steps.shell("echo bad >&2; exit 3", **SANDBOX))
     assert failure.message == "the script ended with code 3: bad"
@@ -143,6 +153,16 @@ async def test_no_link_leads_the_worker_out_of_a_sandbox(steps: Steps, tmp_path:
         )
         failure = await steps.failure(steps.python(code, **SANDBOX))
         assert failure.message == "the Python process ended with code 0 before the function returned"
+
+
+@pytest.mark.parametrize("place", ["output", "exchange/output.json", "exchange/error.json"])
+async def test_no_pipe_keeps_the_worker_waiting(steps: Steps, place: str) -> None:
+    if place == "output":
+        failing = steps.shell('rm "$SEGUE_OUTPUT"; mkfifo "$SEGUE_OUTPUT"', **SANDBOX, timeout=20.0)
+    else:
+        code = f"import os\ndef f():\n    os.mkfifo('../{place}')\n    os._exit(0)"
+        failing = steps.python(code, **SANDBOX, timeout=20.0)
+    assert (await steps.failure(failing)).type == "OutputInvalid"
 
 
 async def test_a_file_that_only_the_sandbox_has_is_refused_with_the_way_out(steps: Steps) -> None:
@@ -218,7 +238,7 @@ async def test_a_step_in_a_sandbox_tells_what_others_tell_and_goes_on_from_its_c
     assert (await steps.python(code, **SANDBOX)).value == [0, True]
     assert (await steps.python(code, info={"attempt": 2}, **SANDBOX)).value == [1, True]
     assert steps.last is not None
-    assert steps.last.heartbeats[-1][1]["progress"]["done"] == 2
+    assert steps.last.heartbeats[-1][0]["progress"]["done"] == 2
 
 
 async def test_a_sandbox_cannot_have_files_of_the_machine_saved_or_written(steps: Steps, tmp_path: Path) -> None:

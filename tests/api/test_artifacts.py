@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.api.conftest import Api
-from tests.api.samples import deployed, fresh, plan, recorded_run, succeed
+from tests.api.samples import deployed, fresh, move, plan, recorded_run, succeed
 from workflows.messages import StepResult
 from workflows.plan import Plan
 
@@ -107,3 +107,25 @@ async def test_a_step_that_has_not_run_has_no_artifacts(api: Api) -> None:
     answer = await api.get(f"/runs/{run}/steps/second/artifacts")
     assert answer == {"artifacts": [], "made_by": None, "next": None}
     assert (await api.http.get(f"/runs/{run}/steps/none/artifacts")).status_code == 404
+
+
+async def test_a_rerun_leads_to_the_artifacts_of_the_steps_that_it_kept(api: Api) -> None:
+    made, earlier, folder = await new_run(api)
+    put(api, folder)
+    rerun = await recorded_run(api.database, made)
+    await move(api.database, made, rerun, 1, "first", "succeeded", detail={"kept": {"run": earlier}})
+    answer = await api.get(f"/runs/{rerun}/steps/first/artifacts")
+    assert [each["name"] for each in answer["artifacts"]] == sorted(FILES)
+    assert answer["made_by"] == {"run": earlier, "step": "first"}
+    assert (await api.http.get(f"/runs/{rerun}/steps/first/artifacts/page.html")).content == b"<script>"
+
+
+async def test_a_step_that_was_kept_from_another_workflow_or_from_nowhere_opens_nothing(api: Api) -> None:
+    _, other, folder = await new_run(api)
+    put(api, folder)
+    made = await deployed(api.database, plan(fresh("artifacts")))
+    for earlier in (other, "none"):
+        rerun = await recorded_run(api.database, made)
+        await move(api.database, made, rerun, 1, "first", "succeeded", detail={"kept": {"run": earlier}})
+        answer = await api.get(f"/runs/{rerun}/steps/first/artifacts")
+        assert answer == {"artifacts": [], "made_by": None, "next": None}

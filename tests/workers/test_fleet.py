@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from segue.cli.app import app
 from segue.cli.service import read_labels
 from tests.waiting import eventually
-from workers import machine
+from workers import machine, worker
 from workers.fleet import Advertisement, OtherWorkers
 from workers.machine import find_machine
 from workers.stack import Stack
@@ -73,8 +73,14 @@ def test_what_is_no_label_is_refused(text: str) -> None:
         read_labels([text])
 
 
-@pytest.mark.parametrize(("option", "value"), [("--memory", "16GB"), ("--drain", "soon")])
-def test_a_worker_is_not_started_with_what_it_cannot_read(option: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--memory", "16GB"), ("--memory", "0Gi"), ("--drain", "soon"), ("--cpu", "nan"), ("--cpu", "inf")],
+)
+def test_a_worker_is_not_started_with_what_it_cannot_read(
+    option: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "main", lambda *_: None)
     ended = CliRunner().invoke(app, ["worker", "--queue", "cpu", option, value])
     assert ended.exit_code == 2
     assert value in ended.output
