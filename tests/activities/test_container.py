@@ -161,6 +161,6 @@ async def test_a_container_tells_what_others_tell_and_goes_on_from_its_checkpoin
     first = await container(steps, {"command": script})
     assert "metrics.json" in steps.names(first.folder)
     assert steps.last is not None
-    assert steps.last.heartbeats[-1][1]["progress"] == {"done": 1, "total": 2, "text": ""}
+    assert steps.last.heartbeats[-1][0]["progress"] == {"done": 1, "total": 2, "text": ""}
     second = await container(steps, {"command": script}, info={"attempt": 2})
     assert steps.log(second.folder, "stdout")[0] == "7"
