@@ -20,6 +20,7 @@ from activities.report_pipe import NAME as PIPE_NAME
 from activities.report_pipe import ReportPipe
 from activities.sandbox import HIDDEN
 from activities.warm import Entry
+from segue import child_path
 from segue.checkpoints import FOLDER as CHECKPOINT
 from segue.reports import PIPE
 from segue.runner import ERROR, OUTPUT
@@ -85,7 +86,8 @@ class Workplace:
     async def _started(self, attempt: Attempt, command: Command, entry: Entry | None) -> Exit:
         shop, task = attempt.workshop, attempt.task
         if task.isolation == SANDBOX:
-            readable = [path for path in (self.environment, shop.import_path, _hidden(self.interpreter[0])) if path]
+            own = [] if self.environment is None else [self.environment]
+            readable = [*own, shop.import_path, *_hidden(self.interpreter[0])]
             inside = shop.sandboxes.around(command, attempt.scratch, readable, network=task.network)
             exit = await shop.processes.run(inside, attempt.log)
             await attempt.blocking(self._unlink)
@@ -222,7 +224,8 @@ def _interpreter(attempt: Attempt, environment: Path | None) -> tuple[str, ...]:
     return (sys.executable, "-s", "-S")
 
 
-def _hidden(program: str) -> Path | None:
-    """Return the folder that an interpreter belongs to, where that lies in a place which sandboxes do not show."""
+def _hidden(program: str) -> list[Path]:
+    """Return the folders that an interpreter needs, and ours, which lie in places that sandboxes do not show."""
     path = Path(shutil.which(program) or program).absolute()
-    return path.parent.parent if any(path.is_relative_to(place) for place in HIDDEN) else None
+    needed = (path.parent.parent, path.resolve().parent.parent, child_path.PACKAGE)
+    return [folder for folder in needed if any(folder.is_relative_to(place) for place in HIDDEN)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.server
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from activities.scratch import ScratchSpace
+from segue import child_path
 from tests.activities.conftest import Steps
 from tests.sandboxes import wants_sandboxes
 
@@ -126,6 +129,17 @@ async def test_a_cache_that_links_lead_to_is_seen_from_a_sandbox(tmp_path: Path)
     steps = Steps(tmp_path / "one")
     result = await steps.shell("python -c 'import sys; print(sys.prefix != sys.base_prefix)'", packages=[], **SANDBOX)
     assert steps.log(result.folder, "stdout") == ["True"]
+
+
+async def test_a_segue_that_lies_where_a_sandbox_shows_nothing_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        package = Path(place) / "segue"
+        shutil.copytree(child_path.PACKAGE, package)
+        monkeypatch.setattr(child_path, "PACKAGE", package)
+        result = await Steps(tmp_path).python("import segue\ndef f(): return segue.__file__", **SANDBOX)
+    assert result.value.endswith("/segue/__init__.py")
 
 
 async def test_a_failing_step_in_a_sandbox_says_why(steps: Steps) -> None:
