@@ -72,7 +72,7 @@ async def test_the_wait_for_room_is_not_part_of_a_steps_time(house: House) -> No
     assert tasks["a"].start_to_close_timeout.ToSeconds() > 6 * 86_400
     a, b = (json.loads(tasks[name].input.payloads[0].data) for name in "ab")
     assert (a["resources"], a["queue_timeout"]) == ({"gpu": 1}, 30.0)
-    assert (b["resources"], b["queue_timeout"]) == ({}, None)
+    assert b.keys().isdisjoint({"resources", "queue_timeout"})
 
 
 def test_a_task_that_names_no_resources_is_no_longer_for_it() -> None:
