@@ -261,6 +261,10 @@ class StepReader:
         condition = read_condition(node, what, EDGE_NAMES, self.step.uses, self.report, edge_from=name)
         return NeedDefinition(name, key, condition)
 
+    def _says(self, key: str) -> bool:
+        """Tell whether a key is there and has a meaning. Most are not there, and most of a step's time went to them."""
+        return key in self.found.entries and not self._refused(key)
+
     def _refused(self, key: str) -> bool:
         """Report a key that has no meaning for the step's kind; tell whether it is so."""
         why = _MEANINGLESS[key].get(self.step.kind)
@@ -288,7 +292,7 @@ class StepReader:
         return inputs
 
     def _env(self) -> dict[str, Any]:
-        if self._refused("env"):
+        if not self._says("env"):
             return {}
         env, uses = read_env(self.found, self.worker_names)
         self.step.uses += [use for of_name in uses.values() for use in of_name]
@@ -296,24 +300,33 @@ class StepReader:
 
     def _options(self, step: StepDefinition) -> None:
         """Read what says how and where a step is run, into it."""
-        step.priority = None if self._refused("priority") else read_priority(self.found)
-        step.resources = {} if self._refused("resources") else read_resources(self.found, self.what)
-        step.queue = None if self._refused("queue") else read_queue(self.found)
-        step.retry = {} if self._refused("retry") else read_retry(self.found, self.what)
-        step.timeout = {} if self._refused("timeout") else read_timeout(self.found, self.what, self.step.kind)
-        step.requirements = None if self._refused("requirements") else read_requirements(self.found)
-        step.isolation = None if self._refused("isolation") else read_isolation(self.found, self.what)
+        found = self.found
+        if self._says("queue"):
+            step.queue = read_queue(found)
+        if self._says("priority"):
+            step.priority = read_priority(found)
+        if self._says("resources"):
+            step.resources = read_resources(found, self.what)
+        if self._says("retry"):
+            step.retry = read_retry(found, self.what)
+        if self._says("timeout"):
+            step.timeout = read_timeout(found, self.what, self.step.kind)
+        if self._says("requirements"):
+            step.requirements = read_requirements(found)
+        if self._says("isolation"):
+            step.isolation = read_isolation(found, self.what)
 
     def _reuse(self, step: StepDefinition) -> None:
         """Read artifacts and cache into a step."""
-        step.artifacts = () if self._refused("artifacts") else read_artifacts(self.found)
-        if not self._refused("cache"):
+        if self._says("artifacts"):
+            step.artifacts = read_artifacts(self.found)
+        if self._says("cache"):
             step.cache, step.cache_at = read_cache(self.found, self.what), self.found.key("cache")
 
     def _output(self, names: frozenset[str]) -> dict[str, dict[str, Any]] | None:
         found = self.found
         declared: dict[str, dict[str, Any]] = {}
-        if not found.has("output") or self._refused("output"):
+        if not self._says("output"):
             return None
         for name, node in found.named("output", "names to schemas").items():
             check_name(self._entry_key("output", name), name, VARIABLE, "an output", VARIABLE_RULE, self.report)
