@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from segue import Client
+from segue.fleet import FleetWorker
 from segue.models import Run
 from store.database import Database
 from tests.e2e.conftest import deployed
@@ -89,6 +90,11 @@ async def test_a_small_run_does_not_wait_for_the_end_of_a_large_one(
     assert len(told) - told[::-1].index("small") <= 10, f"the small run waited for the large one: {told}"
 
 
+def told_by(worker: FleetWorker) -> tuple[int | None, str, int | None, int | None]:
+    """Return who a worker is, and what it has said of its slots."""
+    return worker.pid, worker.state, worker.slots, worker.used
+
+
 async def test_a_queue_that_nobody_serves_is_told_with_what_to_do(
     client: Client, database: Database, workers: Workers, tmp_path: Path
 ) -> None:
@@ -107,15 +113,20 @@ async def test_a_queue_that_nobody_serves_is_told_with_what_to_do(
         "lonely", "--slots", "3", "--gpu", "2", "--memory", "4Gi", "--labels", "zone=a,team=vision"
     ) as process:
         assert run.wait(timeout=60).state == "succeeded"
+        # A worker tells every ten seconds, so that what it has told may be of the time when the step ran.
+        idle = (process.pid, "running", 3, 0)
         worker = until(
-            lambda: next((each for each in client.fleet().workers if each.queue == "lonely" and each.slots), None),
+            lambda: next((each for each in client.fleet().workers if told_by(each) == idle), None),
+            seconds=60,
             what="a worker that has told what it has",
         )
-        assert (worker.pid, worker.state, worker.slots, worker.used) == (process.pid, "running", 3, 0)
         assert worker.labels == {"zone": "a", "team": "vision"}
         assert (worker.resources["gpu"], worker.resources["memory"]) == (2, 4 * GI)
-        lonely = next(each for each in client.fleet().queues if each.name == "lonely")
-        assert (lonely.workers, lonely.slots, lonely.backlog, lonely.problem) == (1, 3, 0, None)
+        lonely = until(
+            lambda: next((each for each in client.fleet().queues if each.name == "lonely" and not each.backlog), None),
+            what="an empty queue",
+        )
+        assert (lonely.workers, lonely.slots, lonely.problem) == (1, 3, None)
 
 
 async def test_a_run_shows_what_its_step_waits_for_on_a_worker(
