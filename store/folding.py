@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -226,8 +226,10 @@ class Fold:
 
     def _queue(self, step: Row, change: Transition, at: datetime) -> None:
         if step["queued_at"] is not None:
-            lost = change.detail.get("error") or {"type": "WorkerLost", "message": change.reason, "detail": {}}
-            self._end_open_attempts(step, "failed", {"detail": {}, **lost}, at)
+            lost = change.detail.get("error") or {"type": "WorkerLost", "message": change.reason}
+            error = StepError(lost["type"], lost["message"], lost.get("detail", {}))
+            # Handed back by its worker, it may have an attempt that nobody has seen.
+            self._end_attempt(step, replace(change, error=error), "failed", at)
             step["generation"] += 1
         step["generation"] = change.detail.get("generation", step["generation"])
         step.update(queued_at=at, scheduled_at=step["scheduled_at"] or at, error=None)

@@ -183,7 +183,7 @@ class _Turn:
         if isinstance(own, Calling):
             self.own.child_ended(place, own, event)
             return
-        if isinstance(event, StepFailed) and event.lost and self._again(place, event.error):
+        if isinstance(event, StepFailed) and event.lost and self._again(place, event):
             return
         stopped = self.state.stops(place.number)
         detail: dict[str, Any] | None = None
@@ -233,8 +233,9 @@ class _Turn:
             return f"reused from run {result.reused.get('run')}, step {result.reused.get('step')}"
         return "succeeded" if result is None or result.attempt <= 1 else f"succeeded on attempt {result.attempt}"
 
-    def _again(self, place: Place, error: StepError) -> bool:
+    def _again(self, place: Place, event: StepFailed) -> bool:
         """Schedule again what lost its worker; say False when that was done often enough or the run stops."""
+        error = event.error
         where = (place.number, place.item)
         losses = self.state.losses.get(where, 0) + 1
         if self.state.winds_down(place.number) or losses > MAX_GENERATIONS:
@@ -243,7 +244,7 @@ class _Turn:
         generation = self.next_generation(place.number, place.item)
         sentence = f"{failed(error)}; scheduled again ({losses} of {MAX_GENERATIONS})"
         detail = {"generation": generation, "error": {"type": error.type, "message": error.message}}
-        self.send(place.number, place.item, Why(sentence, detail))
+        self.send(place.number, place.item, Why(sentence, detail), event.result)
         return True
 
     def next_generation(self, number: int, item: int | None) -> int:
@@ -349,8 +350,15 @@ class _Turn:
             return self.state.scope
         return {**self.state.scope, **item_scope(step_map, self.state.maps[number].items[item])}
 
-    def send(self, number: int, item: int | None, why: Why) -> None:
-        """Hand over what is counted as in flight already: to a worker, or to the interpreter itself."""
+    def send(self, number: int, item: int | None, why: Why, before: StepResult | None = None) -> None:
+        """Hand over what is counted as in flight already: to a worker, or to the interpreter itself.
+
+        Args:
+            number: The step's.
+            item: Of its map.
+            why: The reason.
+            before: How the attempt before ended, if its worker said so: nobody else may have seen that there was one.
+        """
         step, run = self.graph.steps[number], self.state.maps.get(number)
         generation = self.state.generations[number] if item is None or run is None else run.generations[item]
         own = step.kind in INTERPRETER_KINDS
@@ -367,7 +375,8 @@ class _Turn:
             self.finish(place, "failed", failed(problem.error), error=problem.error)
             return
         detail = {**why.detail, "generation": generation} if generation else why.detail
-        self.record(key, "queued", f"waits for a worker on {step.queue}; {why.sentence}", detail, queue=step.queue)
+        waits = f"waits for a worker on {step.queue}; {why.sentence}"
+        self.record(key, "queued", waits, detail, queue=step.queue, result=before)
         self.commands.append(StartStep(place, task))
 
     # Ends and records.

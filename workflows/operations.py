@@ -275,7 +275,8 @@ class OperationTurn:
             return False
         generation = self.turn.next_generation(place.number, place.item)
         error = {"type": "Moved", "message": verdict.reason}
-        self.turn.send(place.number, place.item, Why(verdict.reason, {"generation": generation, "error": error}))
+        why = Why(verdict.reason, {"generation": generation, "error": error})
+        self.turn.send(place.number, place.item, why, event.result)
         return True
 
     def conclude(self, number: int) -> None:

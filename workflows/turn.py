@@ -37,8 +37,8 @@ class Turn(Protocol):
     def consider(self, number: int) -> None:
         """Decide a step whose rule allows a decision now."""
 
-    def send(self, number: int, item: int | None, why: Why) -> None:
-        """Hand over what is counted as in flight already."""
+    def send(self, number: int, item: int | None, why: Why, before: StepResult | None = None) -> None:
+        """Hand over what is counted as in flight already; `before` is how its attempt before ended."""
 
     def scope_of(self, number: int, item: int | None) -> Scope:
         """Return what its templates see."""

@@ -57,6 +57,17 @@ def wrap(value: JSON) -> JSON:
     return value
 
 
+def object_keys(value: JSON) -> list[str]:
+    """Return the keys of the objects that a value refers to, each once, in the order of the value."""
+    if isinstance(value, list):
+        return list(dict.fromkeys(key for item in value for key in object_keys(item)))
+    if not isinstance(value, dict):
+        return []
+    if REFERENCE in value:
+        return [str(value["key"])] if "key" in value else []
+    return object_keys([*value.values()])
+
+
 def unwrap(value: JSON) -> JSON:
     """Return the value with every opaque reference as the JSON object that stands for it."""
     if isinstance(value, Opaque):

@@ -186,8 +186,7 @@ async def test_a_step_that_does_not_end_in_time_goes_to_another_worker_and_keeps
         await deployed(database, Plan("handed", (Step("hold", "shell", {"script": HOLD}, queue="handed", env=env),)))
     )
     with workers.start("handed", "--drain", "500ms") as first:
-        # An attempt that nobody has seen before it was handed back is on no record.
-        until(lambda: run.get().step("hold").state == "running", what="the step")
+        until((tmp_path / "told").exists, what="the step")
         first.send_signal(signal.SIGTERM)
         assert first.wait(30) == 0
     with workers.start("handed") as second:

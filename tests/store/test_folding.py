@@ -184,6 +184,20 @@ def test_attempts_that_were_over_before_anybody_looked_are_not_missing_in_the_en
     }
 
 
+def test_an_attempt_that_its_worker_handed_back_before_anybody_looked_is_on_record() -> None:
+    folded = new_fold()
+    folded.apply(Transition(1, NOON, "load", "queued", "waits for a worker on cpu"), NOW)
+    ended = StepResult(
+        folder="runs/r/load/000.001-0", attempt=1, worker="cpu@here:1", started_at=NOON, ended_at=NOON + 1
+    )
+    lost = {"generation": 1, "error": {"type": "WorkerLost", "message": "the worker was stopped"}}
+    folded.apply(Transition(2, NOON + 1, "load", "queued", "again", lost, result=ended), NOW)
+    assert folded.steps["load"]["generation"] == 1
+    [row] = folded.attempts["load"].values()
+    assert (row["state"], row["worker"], row["folder"]) == ("failed", "cpu@here:1", ended.folder)
+    assert row["error"] == {"type": "WorkerLost", "message": "the worker was stopped", "detail": {}}
+
+
 def test_a_run_that_goes_on_after_its_end_has_none_any_more() -> None:
     folded = new_fold()
     again = {"again": {"by": "ada"}}
