@@ -22,6 +22,7 @@ from store.cache import Claim, Claims, Computation, Numbered
 from store.objects import InvalidKey, ObjectStoreUnavailable
 from workflows.messages import JSON, REFERENCE, StepResult, StepTask
 from workflows.plan import FILE_KINDS
+from workflows.values import object_keys
 
 FORMAT = 1
 BEAT_SECONDS = 5.0
@@ -173,7 +174,7 @@ class Reuse:
             return None
         objects = self._attempt.workshop.objects
         try:
-            for key in {*_keys(claim.value), *_keys(claim.output)}:
+            for key in object_keys([claim.value, claim.output]):
                 if await self._attempt.blocking(objects.stat, key) is None:
                     return None
         except InvalidKey:
@@ -218,17 +219,6 @@ def _content(value: JSON) -> JSON:
     if REFERENCE in value:
         return {name: value.get(name) for name in (REFERENCE, "sha256", "size", "name")}
     return {name: _content(item) for name, item in value.items()}
-
-
-def _keys(value: JSON) -> list[str]:
-    """Return the keys of the objects that a value refers to."""
-    if isinstance(value, list):
-        return [key for item in value for key in _keys(item)]
-    if not isinstance(value, dict):
-        return []
-    if REFERENCE in value:
-        return [str(value["key"])] if "key" in value else []
-    return [key for item in value.values() for key in _keys(item)]
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

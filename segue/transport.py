@@ -6,6 +6,7 @@ A call that nobody answers is sent again a moment later; every call may be. Afte
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,6 +65,10 @@ def _read(call: Call[T], response: httpx.Response) -> T:
     return answer_of(call, response.status_code, response.headers.get("content-type", ""), response.content)
 
 
+def _refused(call: Call[Any], response: httpx.Response) -> Exception:
+    return refusal(call, response.status_code, response.headers.get("content-type", ""), response.content)
+
+
 def _unreachable(address: Address, error: Exception) -> ServiceUnreachable:
     return ServiceUnreachable(
         f"The Segue service at {address.api_url} does not answer ({type(error).__name__}).",
@@ -106,16 +111,8 @@ class Transport:
         Raises:
             Lost: The connection ended, or nothing came for `silence` seconds.
         """
-        try:
-            with self._http.stream(**_arguments(call), timeout=silence) as response:
-                if response.status_code >= 400:
-                    response.read()
-                    raise refusal(
-                        call, response.status_code, response.headers.get("content-type", ""), response.content
-                    )
-                yield from response.iter_lines()
-        except (self._failure, ServiceUnreachable) as error:
-            raise Lost from error
+        with self._stream(call, silence) as response:
+            yield from response.iter_lines()
 
     def chunks(self, call: Call[Any], silence: float) -> Iterator[bytes]:
         """Yield a streamed answer as it comes, never more than a part of it at once.
@@ -123,14 +120,17 @@ class Transport:
         Raises:
             Lost: As `lines`.
         """
+        with self._stream(call, silence) as response:
+            yield from response.iter_bytes()
+
+    @contextlib.contextmanager
+    def _stream(self, call: Call[Any], silence: float) -> Iterator[httpx.Response]:
         try:
             with self._http.stream(**_arguments(call), timeout=silence) as response:
                 if response.status_code >= 400:
                     response.read()
-                    raise refusal(
-                        call, response.status_code, response.headers.get("content-type", ""), response.content
-                    )
-                yield from response.iter_bytes()
+                    raise _refused(call, response)
+                yield response
         except (self._failure, ServiceUnreachable) as error:
             raise Lost from error
 
@@ -173,17 +173,9 @@ class AsyncTransport:
         Raises:
             Lost: The connection ended, or nothing came for `silence` seconds.
         """
-        try:
-            async with self._http.stream(**_arguments(call), timeout=silence) as response:
-                if response.status_code >= 400:
-                    await response.aread()
-                    raise refusal(
-                        call, response.status_code, response.headers.get("content-type", ""), response.content
-                    )
-                async for line in response.aiter_lines():
-                    yield line
-        except (self._failure, ServiceUnreachable) as error:
-            raise Lost from error
+        async with self._stream(call, silence) as response:
+            async for line in response.aiter_lines():
+                yield line
 
     async def chunks(self, call: Call[Any], silence: float) -> AsyncIterator[bytes]:
         """Yield a streamed answer as it comes, never more than a part of it at once.
@@ -191,15 +183,18 @@ class AsyncTransport:
         Raises:
             Lost: As `lines`.
         """
+        async with self._stream(call, silence) as response:
+            async for chunk in response.aiter_bytes():
+                yield chunk
+
+    @contextlib.asynccontextmanager
+    async def _stream(self, call: Call[Any], silence: float) -> AsyncIterator[httpx.Response]:
         try:
             async with self._http.stream(**_arguments(call), timeout=silence) as response:
                 if response.status_code >= 400:
                     await response.aread()
-                    raise refusal(
-                        call, response.status_code, response.headers.get("content-type", ""), response.content
-                    )
-                async for chunk in response.aiter_bytes():
-                    yield chunk
+                    raise _refused(call, response)
+                yield response
         except (self._failure, ServiceUnreachable) as error:
             raise Lost from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from functools import partialmethod
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 from temporalio.worker import Worker
 
 from segue import Client
+from store.objects import ObjectStore, open_object_store
 from tests.connections import connected
 from tests.servers import PostgreSQL
+from workers.seaweedfs import SeaweedFS
 from workers.stack import Stack
 
 REPOSITORY = Path(__file__).parents[1]
@@ -36,6 +40,29 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (cache / "environments").symlink_to(environments)
         patch.setenv("SEGUE_CACHE_DIR", str(cache))
         yield cache
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """A real S3 server."""
+    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["local", "s3"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
+    """A store of each kind, with nothing in it."""
+    if request.param == "local":
+        store = open_object_store((tmp_path / "objects").as_uri())
+    else:
+        server: SeaweedFS = request.getfixturevalue("seaweedfs")
+        base, query = server.url.split("?")
+        url = f"{base}/t-{uuid.uuid4().hex}?{query}"
+        store = open_object_store(url, access_key=server.access_key, secret_key=server.secret_key)
+    with contextlib.closing(store):
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,10 @@ from store.runs import IdempotencyConflict, create_run, get_run_steps
 from store.vars import get_vars
 from store.workflows import get_version
 from workflows.maps import MAX_INLINE_LIST
-from workflows.messages import REFERENCE, Cause, Operation, RunRequest
+from workflows.messages import Cause, Operation, RunRequest
 from workflows.plan import Plan
 from workflows.reruns import Choice, changes, choose
-from workflows.values import json_size
+from workflows.values import json_size, object_keys
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
@@ -181,19 +181,8 @@ def _gone(objects: ObjectStore, kept: dict[str, Any]) -> list[str]:
     return [
         name
         for name, entry in kept.items()
-        if any(objects.stat(key) is None for key in _keys([entry["value"], entry["output"]]))
+        if any(objects.stat(key) is None for key in object_keys([entry["value"], entry["output"]]))
     ]
-
-
-def _keys(value: Any) -> list[str]:
-    """Return the keys of the objects that a value refers to."""
-    if isinstance(value, list):
-        return [key for item in value for key in _keys(item)]
-    if not isinstance(value, dict):
-        return []
-    if REFERENCE in value:
-        return [str(value["key"])] if "key" in value else []
-    return [key for item in value.values() for key in _keys(item)]
 
 
 def _notes(old: RunRequest, request: RunRequest) -> list[str]:

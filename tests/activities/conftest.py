@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import io
 import json
 import os
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -27,7 +25,6 @@ from activities.room import Machine, Room
 from activities.step import StepActivities
 from store.objects import ObjectStore, open_object_store
 from tests.activities.service import Service, running_service
-from workers.seaweedfs import SeaweedFS
 from workflows.messages import StepResult, StepTask
 
 MACHINE = Machine(4, 8 * 2**30, ("0", "1"))
@@ -160,28 +157,6 @@ def _kind(run_step: Callable[..., Any]) -> str:
 @pytest.fixture
 def steps(tmp_path: Path) -> Steps:
     return Steps(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["local", "s3"])
-def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
-    """A store of each kind, with nothing in it."""
-    if request.param == "local":
-        store = open_object_store((tmp_path / "objects").as_uri())
-    else:
-        server: SeaweedFS = request.getfixturevalue("seaweedfs")
-        base, query = server.url.split("?")
-        url = f"{base}/t-{uuid.uuid4().hex}?{query}"
-        store = open_object_store(url, access_key=server.access_key, secret_key=server.secret_key)
-    with contextlib.closing(store):
-        yield store
 
 
 @pytest.fixture

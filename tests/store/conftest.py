@@ -9,15 +9,6 @@ import pytest
 
 from store.database import Database
 from tests.servers import PostgreSQL
-from workers.seaweedfs import SeaweedFS
-
-
-@pytest.fixture(scope="session")
-def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="session")

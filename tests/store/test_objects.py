@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,18 +22,9 @@ from store.objects import (
 from workers.seaweedfs import SeaweedFS
 
 
-@pytest.fixture(params=["local", "s3"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
-    if request.param == "local":
-        store = open_object_store((tmp_path / "objects").as_uri())
-    else:
-        server: SeaweedFS = request.getfixturevalue("seaweedfs")
-        base, query = server.url.split("?")
-        store = open_object_store(
-            f"{base}/t-{uuid.uuid4().hex}?{query}", access_key=server.access_key, secret_key=server.secret_key
-        )
-    with contextlib.closing(store):
-        yield store
+@pytest.fixture
+def objects(stored: ObjectStore) -> ObjectStore:
+    return stored
 
 
 def keys(objects: ObjectStore, prefix: str = "", after: str = "") -> list[str]:
