@@ -77,8 +77,7 @@ def read_cache(found: Fields, what: str) -> Cache | Literal[False] | None:
 def check_caches(definition: WorkflowDefinition) -> Iterator[tuple[Node, str, str]]:
     """Yield the steps that are to be cached although they read secrets, as place, message and hint."""
     for step in definition.steps.values():
-        secret = _secret(step, definition.defaults)
-        if step.cache and step.cache_at is not None and secret:
+        if step.cache and step.cache_at is not None and (secret := _secret(step, definition.defaults)):
             message = f'step "{shown(step.id)}" cannot be cached: it reads {secret}'
             yield step.cache_at, message, _NO_SECRETS
 
@@ -87,7 +86,7 @@ def cache_of(step: StepDefinition, defaults: Defaults) -> Cache | None:
     """Return a step's cache: its own, or the default where that has a meaning."""
     if step.cache is not None:
         return step.cache or None
-    if step.kind in UNCACHED_KINDS or _secret(step, defaults):
+    if defaults.cache is None or step.kind in UNCACHED_KINDS or _secret(step, defaults):
         return None
     return defaults.cache
 
