@@ -97,9 +97,9 @@ class Workplace:
         return await shop.processes.run(command, attempt.log)
 
     def _unlink(self) -> None:
-        """Remove what the worker must not open: links lead it to what is hidden from the step, and pipes never end."""
+        """Remove links from where the worker looks: they lead it to what is hidden from the step."""
         for path in (self.output, self.artifacts, self.exchange, self.exchange / OUTPUT, self.exchange / ERROR):
-            if path.is_symlink() or path.is_fifo():
+            if path.is_symlink():
                 path.unlink()
 
 

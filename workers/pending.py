@@ -77,7 +77,7 @@ async def _said(activity: PendingActivityInfo, converter: DataConverter) -> dict
         return {}
     try:
         details = await converter.decode(activity.heartbeat_details.payloads)
-    except Exception:  # what a worker has sent must not keep anybody from seeing the rest
+    except (KeyError, RuntimeError, ValueError):  # what a worker has sent must not keep anybody from seeing the rest
         return {}
     said = details[0] if details else None
     return said if isinstance(said, dict) and said.get(ATTEMPT) == activity.attempt else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from activities.attempt import Attempt
 from activities.errors import StepFailed
+from activities.left_files import read_left
 from activities.operators.shell import exit_failure
 from activities.process import Command
 from activities.references import Inputs, Outputs
@@ -73,7 +74,7 @@ async def _write_job(attempt: Attempt, place: Workplace, inputs: JSON) -> None:
 def _reported(place: Workplace) -> StepFailed | None:
     """Return what the runner says went wrong, if it says so; a step's code may have written anything there."""
     try:
-        report: dict[str, Any] = json.loads((place.exchange / ERROR).read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads(read_left(place.exchange / ERROR, MAX_DOCUMENT_BYTES))
         return StepFailed(
             str(report["type"]),
             str(report["message"]),
@@ -81,16 +82,13 @@ def _reported(place: Workplace) -> StepFailed | None:
             retryable=bool(report.get("retryable", True)),
             ancestors=tuple(str(name) for name in report.get("ancestors", ())),
         )
-    except FileNotFoundError:
-        return None
     except (ValueError, TypeError, KeyError, OSError):
         return None
 
 
 def _returned(place: Workplace) -> JSON:
     try:
-        with (place.exchange / OUTPUT).open("rb") as file:
-            return decode(check_size(file.read(MAX_DOCUMENT_BYTES + 1)))
+        return decode(check_size(read_left(place.exchange / OUTPUT, MAX_DOCUMENT_BYTES + 1)))
     except OSError:
         raise StepFailed(
             "OutputInvalid", "the Python process ended with code 0 before the function returned", retryable=False

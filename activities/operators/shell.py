@@ -14,6 +14,7 @@ from activities.attempt import Attempt
 from activities.declared import typed_text
 from activities.endings import how_it_ended
 from activities.errors import StepFailed
+from activities.left_files import read_left
 from activities.masks import Masks
 from activities.process import Exit
 from activities.references import Inputs, Outputs
@@ -72,8 +73,7 @@ def read_output(place: Workplace, masks: Masks) -> dict[str, str]:
         StepFailed: `OutputInvalid`.
     """
     try:
-        with place.output.open("rb") as file:
-            data = file.read(MAX_DOCUMENT_BYTES + 1)
+        data = read_left(place.output, MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
         raise invalid("$SEGUE_OUTPUT", f"cannot be read: {error.strerror}") from None
     if len(data) > MAX_DOCUMENT_BYTES:

@@ -170,12 +170,13 @@ async def test_no_link_leads_the_worker_out_of_a_sandbox(steps: Steps, tmp_path:
 
 
 @pytest.mark.parametrize("place", ["output", "exchange/output.json", "exchange/error.json"])
-async def test_no_pipe_keeps_the_worker_waiting(steps: Steps, place: str) -> None:
+@pytest.mark.parametrize("isolation", ["process", "sandbox"])
+async def test_no_pipe_keeps_the_worker_waiting(steps: Steps, place: str, isolation: str) -> None:
     if place == "output":
-        failing = steps.shell('rm "$SEGUE_OUTPUT"; mkfifo "$SEGUE_OUTPUT"', **SANDBOX, timeout=20.0)
+        failing = steps.shell('rm "$SEGUE_OUTPUT"; mkfifo "$SEGUE_OUTPUT"', isolation=isolation, timeout=20.0)
     else:
         code = f"import os\ndef f():\n    os.mkfifo('../{place}')\n    os._exit(0)"
-        failing = steps.python(code, **SANDBOX, timeout=20.0)
+        failing = steps.python(code, isolation=isolation, timeout=20.0)
     assert (await steps.failure(failing)).type == "OutputInvalid"
 
 
