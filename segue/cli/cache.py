@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segue.cli.completion import workflow_names
 from segue.cli.look import AsJson, print_table
 from segue.cli.problems import guarded
+from segue.errors import NotFound
+from segue.values import closest
+
+if TYPE_CHECKING:
+    from segue.client import Client
 
 app = typer.Typer(help="Outputs kept for reuse: steps with `cache`.", no_args_is_help=True)
 
@@ -33,6 +38,8 @@ def list_(
 
     with Client() as client:
         found = client.cached(workflow, step, limit=limit)
+        if workflow is not None and not found:
+            _check_known(client, workflow)
     if as_json:
         plain = [asdict(each) | {"at": each.at.isoformat() if each.at else None} for each in found]
         typer.echo(json.dumps(plain, indent=2))
@@ -59,7 +66,16 @@ def clear(
 
     with Client() as client:
         count = client.clear_cache(workflow, step)
+        if count == 0:
+            _check_known(client, workflow)
     typer.echo(f"{count} output{'' if count == 1 else 's'} of {workflow}{f', step {step}' if step else ''} cleared")
+
+
+def _check_known(client: Client, workflow: str) -> None:
+    """Refuse a name that is misspelt, of which nothing can be kept."""
+    known = [each.name for each in client.workflows()]
+    if workflow not in known:
+        raise NotFound(f"There is no workflow {workflow!r}.", hint=closest(workflow, known))
 
 
 def _age(at: datetime | None, now: datetime) -> str:

@@ -405,6 +405,11 @@ def test_an_output_is_reused_shown_listed_and_cleared(bench: Bench, tmp_path: Pa
     assert [each["state"] for each in bench.segue("cache", "list", "cached", "slow", "--json").json] == ["done"] * 2
     assert bench.segue("cache", "clear", "cached", "slow").out == "2 outputs of cached, step slow cleared\n"
     assert len(bench.segue("cache", "list", "cached").out.splitlines()) == 1
+    for command in ("list", "clear"):
+        refused = bench.segue("cache", command, "cachet")
+        assert (refused.code, refused.out) == (2, "")
+        assert "There is no workflow 'cachet'." in refused.err
+        assert 'did you mean "cached"?' in refused.err
     third = bench.segue("run", file, "--json").json["run"]
     assert bench.client.get_run(third).step("slow[1]").reason == "succeeded"
     assert "computing 2" in bench.segue("logs", third, "slow[1]").out
